@@ -1,0 +1,2 @@
+#![forbid(unsafe_code)]
+//! See the workspace architecture.
