@@ -1,2 +1,16 @@
+//! A whole node without I/O: sealing and sessions in front, the protocol engine behind.
+//!
+//! It opens no socket, reads no clock and draws no randomness of its own; the daemon and the
+//! simulator drive the same code. See [`node::Node`] for the caller's contract.
 #![forbid(unsafe_code)]
-//! See the workspace architecture.
+
+pub mod input;
+pub mod node;
+pub mod output;
+
+pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};
+pub use node::Node;
+pub use output::{
+    Came, Destination, Event, NodeStatus, Rejected, State, Status, Store, Timing, Transmit,
+    ViewEvent,
+};

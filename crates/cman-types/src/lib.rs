@@ -5,19 +5,25 @@
 //! | module | what |
 //! |---|---|
 //! | [`node`] | who: node ids, incarnations, members |
+//! | [`node_set`] | sets of node ids |
 //! | [`view`] | agreed memberships and their names |
+//! | [`basis`] | what members agree on to count votes |
 //! | [`time`] | instants on a node's own monotonic clock |
 //! | [`prng`] | the one source of chance, seeded |
 //! | [`limits`] | the numbers nothing may exceed |
 #![forbid(unsafe_code)]
 
+pub mod basis;
 pub mod limits;
 pub mod node;
+pub mod node_set;
 pub mod prng;
 pub mod time;
 pub mod view;
 
+pub use basis::Basis;
 pub use node::{Incarnation, Member, MemberId, NodeId, Salt};
+pub use node_set::NodeSet;
 pub use prng::Prng;
 pub use time::Instant;
 pub use view::{Epoch, View, ViewId};

@@ -1,2 +1,7 @@
+//! Datagrams and frames of cman: what is on the wire, and nothing of what it means.
 #![forbid(unsafe_code)]
-//! See the workspace architecture.
+#![deny(clippy::indexing_slicing)]
+
+pub mod frame;
+
+pub use frame::Frame;

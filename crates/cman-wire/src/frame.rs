@@ -1,0 +1,457 @@
+//! Frames: what nodes say to each other. A datagram carries one or more of them.
+//!
+//! Rule numbers (R-xx) are those of the protocol specification.
+
+use cman_types::{Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId};
+use core::time::Duration;
+
+/// One statement of a node.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Frame {
+    /// Proof of life, lease and echoes of a hub (the coordinator, or a deputy acting for it).
+    Beat(Beat),
+    /// Proof of life, echo and grant of a member, to one hub.
+    MemberBeat(MemberBeat),
+    /// "Do you hear this hub, and does it hear you?" Asked by a member that lost touch with it.
+    Who(Who),
+    /// "Yes": the answer to [`Who`], an offer to relay.
+    Hears(Hears),
+    /// One-hop forwarding of a frame for a pair that cannot hear each other.
+    Relay(Relay),
+    /// A candidate or coordinator announces itself: the basis of join and merge.
+    Hello(Hello),
+    /// A coordinator or candidate asks a stranger to prove that both directions work.
+    Probe(Probe),
+    /// The answer to a [`Probe`].
+    ProbeAck(ProbeAck),
+    /// A stranger is refused, with the reason.
+    Refuse(Refuse),
+    /// Phase 1 of a view change.
+    Propose(Propose),
+    /// Answer to [`Propose`]: a promise, and what was held at the freeze.
+    Flush(Flush),
+    /// Answer to [`Propose`]: refused.
+    Nack(Nack),
+    /// Complete a half-installed view before going on.
+    Commit(Commit),
+    /// Phase 2: the plan, how the last views end.
+    Recover(Recover),
+    /// Answer to [`Recover`]: all of it is held here.
+    Recovered(Recovered),
+    /// Phase 3: decided.
+    Install(Install),
+    /// "You are not in my view any more."
+    Moved(Moved),
+    /// A member asks to leave in good order.
+    Leave(Leave),
+    /// A departing or killed member dropped its lease and is gone.
+    Gone(Gone),
+    /// A member asks the coordinator to put a node out.
+    Kill(Kill),
+    /// The coordinator tells a node that it was killed.
+    PutOut(PutOut),
+    /// A fresh random challenge to a life of a node that was not heard before.
+    Challenge(Challenge),
+    /// The answer to a [`Challenge`]: proves that this life is alive now.
+    Answer(Answer),
+}
+
+/// Hub to all..
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Beat {
+    /// The view in which it is said.
+    pub view: ViewId,
+    /// Number of this beat; grows by one with each beat of this hub's life.
+    pub number: u32,
+    /// True when the sender is not the coordinator but acts as hub for it.
+    pub acting: bool,
+    /// Asks for an answer at once: the sender's lease runs low.
+    pub urgent: bool,
+    /// How long the sender's lease, resting on grants given in this view, lasts from now on.
+    pub lease_left: Duration,
+    /// Members the hub has not heard lately.
+    pub late: NodeSet,
+    /// Members the hub hears only through relays.
+    pub routed: NodeSet,
+    /// Index in the view's member list of the first entry of `echoes`.
+    pub echoes_from: u16,
+    /// For consecutive members: number of the newest [`MemberBeat`] heard of each; 0 for none.
+    pub echoes: Vec<u32>,
+}
+
+/// Member to a hub..
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MemberBeat {
+    /// The view in which it is said.
+    pub view: ViewId,
+    /// Number of this member beat, growing per life; the hub echoes it.
+    pub number: u32,
+    /// Number of the newest beat heard of this hub; 0 for none.
+    pub echo: u32,
+    /// A promise not to help a view that excludes members of this one for one lease.
+    pub grant: bool,
+    /// Asks for an answer at once: the sender's lease runs low.
+    pub urgent: bool,
+    /// Whether beats of this hub came by multicast lately. If not, it sends them by unicast too.
+    pub multicast_heard: bool,
+    /// The sender's own smoothed stall, so that tools can name the sick node.
+    pub delay: Duration,
+}
+
+/// R-60r.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Who {
+    /// The sender's view.
+    pub view: ViewId,
+    /// The hub it lost touch with.
+    pub hub: NodeId,
+}
+
+/// R-60r.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Hears {
+    /// The sender's view.
+    pub view: ViewId,
+    /// The hub it is in touch with.
+    pub hub: NodeId,
+    /// For how many pairs it relays already.
+    pub routes: u16,
+}
+
+/// R-62r. The inner frame is never itself a relay.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Relay {
+    /// Who said it.
+    pub origin: MemberId,
+    /// For whom.
+    pub target: MemberId,
+    /// What.
+    pub frame: Box<Frame>,
+}
+
+/// What somebody is when it says hello.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum HelloKind {
+    /// Without a working view.
+    Candidate,
+    /// Coordinator of a working view.
+    Coordinator,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Hello {
+    /// What the sender is.
+    pub kind: HelloKind,
+    /// Lowest wire version it speaks.
+    pub wire_min: u8,
+    /// Highest wire version it speaks.
+    pub wire_max: u8,
+    /// Its configuration's cluster id.
+    pub cluster_id: u16,
+    /// Its configuration's version.
+    pub config_version: u64,
+    /// Highest epoch it knows of.
+    pub epoch_seen: Epoch,
+    /// The view it is in, or was in last.
+    pub view: Option<ViewId>,
+    /// The members of that view.
+    pub members: NodeSet,
+    /// Votes it can reach (candidate) or that its view holds (coordinator).
+    pub votes: u32,
+    /// Nodes it can reach (candidate) or that its view holds (coordinator), itself included.
+    pub nodes: u32,
+    /// Size of the view it coordinated last, 0 if none: the incumbent is preferred.
+    pub incumbent: u32,
+    /// The nodes it hears lately.
+    pub hears: NodeSet,
+    /// Whether it holds quorum now.
+    pub quorate: bool,
+    /// Whether its clients marked it as carrying state (protection on merge).
+    pub dirty: bool,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Probe {
+    /// Fresh and random; the answer repeats it.
+    pub nonce: u64,
+    /// Highest epoch the sender knows of.
+    pub epoch_seen: Epoch,
+    /// Ask for the member list of the view that the receiver coordinates.
+    pub want_members: bool,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ProbeAck {
+    /// The probe's.
+    pub nonce: u64,
+    /// Highest epoch the sender knows of.
+    pub epoch_seen: Epoch,
+    /// The view the sender coordinates, if it was asked for and does.
+    pub view: Option<View>,
+}
+
+/// Why a stranger is refused..
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum RefuseReason {
+    /// Another living node has this node id, at the address in `Refuse::other`.
+    DuplicateNode,
+    /// The node id is not in the sender's configuration.
+    NotConfigured,
+    /// The stranger's configuration is older than the sender's.
+    ConfigOlder,
+    /// The stranger's configuration is newer than the sender's.
+    ConfigNewer,
+    /// The two configurations are of different clusters (cluster id).
+    OtherCluster,
+    /// No common wire version.
+    WireVersion,
+    /// Lost again soon after it was taken in; may come again later.
+    HeldOff,
+}
+
+/// It names the target's whole identity, salt included: so it is fresh.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Refuse {
+    /// Who is refused.
+    pub target: MemberId,
+    /// Why.
+    pub reason: RefuseReason,
+    /// The sender's value of what differs (configuration version, wire version, cluster id).
+    pub ours: u64,
+    /// The target's value, as the sender understood it.
+    pub theirs: u64,
+    /// The address of the other holder of the node id.
+    pub other: Option<core::net::SocketAddr>,
+    /// How long the target need not try again.
+    pub retry_after: Duration,
+    /// Whether the sender holds quorum: only then is a refusal final.
+    pub quorate: bool,
+}
+
+/// Why a node came or went.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Reason {
+    /// It started and was taken in.
+    Joined,
+    /// It, or the view it was in, could be reached again.
+    Merged,
+    /// It was not heard for the token time.
+    Silent,
+    /// It did not answer a proposal in time.
+    Unresponsive,
+    /// It left in good order.
+    Left,
+    /// It left in good order and gave up its votes.
+    Removed,
+    /// It was killed by an administrator.
+    Killed,
+    /// A new life of the same node took its place.
+    Restarted,
+    /// It could not be reached when views parted.
+    Parted,
+}
+
+/// One difference between a ballot and the proposer's last view.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Change {
+    /// Which node.
+    pub node: NodeId,
+    /// Why it came or went.
+    pub reason: Reason,
+    /// On whose evidence: who found it silent, whom it asked, who killed it.
+    pub witness: NodeId,
+    /// For how long it was silent, where that is the reason; else zero.
+    pub silent: Duration,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Propose {
+    /// Its name and the view's, if it comes to that.
+    pub ballot: ViewId,
+    /// The wire version the view would speak: the highest that all proposed members know.
+    pub wire_version: u8,
+    /// The proposed members, departing ones included, sorted.
+    pub members: Vec<Member>,
+    /// Those of them who take part only to leave in good order.
+    pub departing: NodeSet,
+    /// Those of the departing who give up their votes.
+    pub removing: NodeSet,
+    /// What differs from the proposer's last view, and why.
+    pub changes: Vec<Change>,
+}
+
+/// What a member holds of its last view's messages. Empty until messages are ordered.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Holdings {
+    /// Highest global sequence delivered.
+    pub delivered: u64,
+    /// Units held, as ranges of a sender's numbers: (member index in the origin view, from, to).
+    pub units: Vec<(u16, u64, u64)>,
+    /// Order records held: (first global sequence, member index, from, to).
+    pub records: Vec<(u64, u16, u64, u64)>,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Flush {
+    /// Which proposal is answered.
+    pub ballot: ViewId,
+    /// The view the sender installed last.
+    pub origin: Option<ViewId>,
+    /// Ballots it answered *recovered* to since then.
+    pub pending: Vec<ViewId>,
+    /// Highest epoch it knows of.
+    pub epoch_seen: Epoch,
+    /// Its basis for counting votes.
+    pub basis: Basis,
+    /// Whether it itself left with `remove` and has not been readmitted.
+    pub removed_self: bool,
+    /// If it was a hub in its origin view: how long leases it gave out to nodes that are not in
+    /// the ballot may still last. `None` if it never gave any.
+    pub hub_leases: Option<Vec<(NodeId, Duration)>>,
+    /// What it holds of the messages of its origin view.
+    pub holdings: Holdings,
+}
+
+/// Why a proposal is refused.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum NackReason {
+    /// A higher ballot was promised already, or the installed view is not older.
+    Outvoted,
+    /// The proposer fell silent lately and is held off.
+    Held,
+    /// The proposal names another life of this node, or a wire version it does not speak.
+    NotMe,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Nack {
+    /// Which proposal is refused.
+    pub ballot: ViewId,
+    /// Highest epoch the sender knows of.
+    pub epoch_seen: Epoch,
+    /// Why.
+    pub reason: NackReason,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Commit {
+    /// The ballot under way.
+    pub ballot: ViewId,
+    /// The earlier ballot to install first, with the plan its holder kept.
+    pub view: ViewId,
+}
+
+/// How one previous view ends: R-25.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Lineage {
+    /// The view its members come from; `None` for those that come from none.
+    pub origin: Option<ViewId>,
+    /// The members of the ballot that come from it.
+    pub members: NodeSet,
+    /// Which of them were hubs in it and vouch for the leases they gave out.
+    pub hubs: NodeSet,
+    /// How long leases given out by those hubs to lost members may still last.
+    pub leases: Vec<(NodeId, Duration)>,
+    /// The rest of its sequence: (global sequence or 0, sender's index in the origin, unit).
+    pub sequence: Vec<(u64, u16, u64)>,
+}
+
+/// How all previous views of a ballot's members end.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Plan {
+    /// The basis for counting votes in the new view.
+    pub basis: Basis,
+    /// Members that left with `remove` and have not been readmitted: they grant nothing yet.
+    pub not_readmitted: NodeSet,
+    /// One entry for each previous view.
+    pub lineages: Vec<Lineage>,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Recover {
+    /// Which ballot.
+    pub ballot: ViewId,
+    /// The plan.
+    pub plan: Plan,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Recovered {
+    /// Which ballot.
+    pub ballot: ViewId,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Install {
+    /// Which ballot.
+    pub ballot: ViewId,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Moved {
+    /// The sender's view.
+    pub view: ViewId,
+    /// Its members.
+    pub members: NodeSet,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Leave {
+    /// The sender's view.
+    pub view: ViewId,
+    /// Whether it gives up its votes.
+    pub remove: bool,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Gone {
+    /// The ballot in which it departed, or the view out of which it was killed.
+    pub ballot: ViewId,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Kill {
+    /// The sender's view.
+    pub view: ViewId,
+    /// Whom to put out.
+    pub target: NodeId,
+}
+
+/// It names the target's whole identity, salt included: so it is fresh.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct PutOut {
+    /// The view out of which it is put.
+    pub view: ViewId,
+    /// Who is put out.
+    pub target: MemberId,
+    /// On whose node an administrator asked for it.
+    pub by: NodeId,
+}
+
+/// Fresh randomness for a life of a node that was not heard before.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Challenge {
+    /// Fresh and random; the answer repeats it.
+    pub nonce: u64,
+}
+
+/// The answer to a challenge.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Answer {
+    /// The challenge's.
+    pub nonce: u64,
+}
