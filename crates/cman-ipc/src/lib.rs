@@ -1,2 +1,62 @@
+//! What clients and the daemon say to each other, and how it stands in bytes.
+//!
+//! This crate does no I/O: [`encode`] makes bytes of a [`Message`], a [`Decoder`] is fed with
+//! bytes and yields messages. Whoever owns the socket moves the bytes.
+//!
+//! # The conversation
+//! 1. The client connects to [`paths::PUBLIC_SOCKET`] or [`paths::ADMIN_SOCKET`] in the run
+//!    directory and sends [`Hello`] with the range of protocol versions it speaks.
+//! 2. The daemon answers [`Welcome`] with the version that both use from then on, or an
+//!    [`ErrorReply`] with [`ErrorCode::Version`], and closes.
+//! 3. The client sends [`Request`]s; each is answered by exactly one [`Reply`], in order, except
+//!    that [`Request::Recorder`] and [`Request::Logs`] are answered by chunks of which the last
+//!    one says so.
+//! 4. After [`Request::Subscribe`] [`EventMessage`]s arrive whenever something happens. The view
+//!    and the quorum of that moment come first, as events, so that nothing is missed.
+//!
+//! # The frame
+//! All integers little endian.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..4 | length of the body, at most [`frame::BODY_MAX`] |
+//! | 4..6 | kind of the message, see [`kind`] |
+//! | 6..8 | protocol version of the body |
+//! | 8.. | the body, postcard |
+//!
+//! # Growing
+//! A kind nobody knows is no error: the decoder yields [`Message::Unknown`]; the daemon answers
+//! [`ErrorCode::Unsupported`], a client skips it. Any other change of a body takes a new protocol
+//! version. `Hello` and `Welcome` keep their layout for ever and may only grow at the end.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`frame`] | bytes to messages and back |
+//! | [`kind`] | the numbers of the messages |
+//! | [`message`] | everything that can be said |
+//! | [`hello`], [`request`], [`reply`], [`event`] | its parts |
+//! | [`status`], [`nodes`] | the two large replies |
+//! | [`paths`] | where the sockets are |
 #![forbid(unsafe_code)]
-//! See the workspace architecture.
+#![deny(clippy::indexing_slicing)]
+
+pub mod event;
+pub mod frame;
+pub mod hello;
+mod ids;
+pub mod kind;
+pub mod message;
+pub mod nodes;
+pub mod paths;
+pub mod reply;
+pub mod request;
+pub mod status;
+
+pub use event::{Event, EventMessage};
+pub use frame::{DecodeError, Decoder, EncodeError, encode};
+pub use hello::{Hello, Welcome};
+pub use message::Message;
+pub use nodes::{NodeStatus, NodesReply};
+pub use reply::{ErrorCode, ErrorReply, Reply};
+pub use request::Request;
+pub use status::StatusReply;

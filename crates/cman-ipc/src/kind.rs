@@ -1,0 +1,50 @@
+//! The numbers of the messages. A number is never used for anything else again.
+//!
+//! A reply to a request has the request's number with the top bit set.
+
+/// Client's first message.
+pub const HELLO: u16 = 0x0001;
+/// Request: see [`Request::Status`](crate::Request::Status).
+pub const STATUS: u16 = 0x0010;
+/// Request: see [`Request::Nodes`](crate::Request::Nodes).
+pub const NODES: u16 = 0x0011;
+/// Request: see [`Request::Version`](crate::Request::Version).
+pub const VERSION: u16 = 0x0012;
+/// Request: see [`Request::Subscribe`](crate::Request::Subscribe).
+pub const SUBSCRIBE: u16 = 0x0013;
+/// Request: see [`Request::Logs`](crate::Request::Logs).
+pub const LOGS: u16 = 0x0014;
+/// Request: see [`Request::Recorder`](crate::Request::Recorder).
+pub const RECORDER: u16 = 0x0015;
+/// Request: see [`Request::Leave`](crate::Request::Leave).
+pub const LEAVE: u16 = 0x0020;
+/// Request: see [`Request::Kill`](crate::Request::Kill).
+pub const KILL: u16 = 0x0021;
+
+/// First number of the events.
+pub const EVENTS: u16 = 0x4000;
+/// Event: a view was installed.
+pub const EVENT_VIEW: u16 = EVENTS + 1;
+/// Event: quorum was won or lost, or votes changed.
+pub const EVENT_QUORUM: u16 = EVENTS + 2;
+/// Event: another configuration version is in force.
+pub const EVENT_CONFIG: u16 = EVENTS + 3;
+/// Event: a link went up or down.
+pub const EVENT_LINK: u16 = EVENTS + 4;
+/// Event: a node changed its state.
+pub const EVENT_NODE: u16 = EVENTS + 5;
+/// Event: the daemon is about to end.
+pub const EVENT_SHUTDOWN: u16 = EVENTS + 6;
+
+/// Set in the number of every reply.
+pub const REPLY: u16 = 0x8000;
+/// Reply: not done.
+pub const ERROR: u16 = REPLY;
+/// Reply: done.
+pub const DONE: u16 = REPLY + 2;
+
+/// Whether a message of this kind, known or not, is an event.
+#[must_use]
+pub const fn is_event(kind: u16) -> bool {
+    kind & !0x0fff == EVENTS
+}

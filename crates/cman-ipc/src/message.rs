@@ -1,0 +1,219 @@
+//! Everything that can be said, and the body of each.
+
+use crate::{
+    event::{Event, EventMessage},
+    hello::{Hello, Welcome},
+    kind,
+    reply::Reply,
+    request::Request,
+};
+use cman_types::NodeId;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// One message, in either direction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Message {
+    /// Daemon to client: something happened.
+    Event(EventMessage),
+    /// Client to daemon, first.
+    Hello(Hello),
+    /// Daemon to client.
+    Reply(Reply),
+    /// Client to daemon.
+    Request(Request),
+    /// Decoded only: a kind that this crate does not know.
+    Unknown {
+        /// Its number.
+        kind: u16,
+    },
+    /// Daemon to client, first.
+    Welcome(Welcome),
+}
+
+impl Message {
+    /// Its number on the socket.
+    #[must_use]
+    pub fn kind(&self) -> u16 {
+        match self {
+            Self::Event(message) => event_kind(&message.event),
+            Self::Hello(_) => kind::HELLO,
+            Self::Reply(reply) => reply_kind(reply),
+            Self::Request(request) => request_kind(request),
+            Self::Unknown { kind } => *kind,
+            Self::Welcome(_) => kind::REPLY | kind::HELLO,
+        }
+    }
+
+    /// Appends its body to `to`.
+    pub(crate) fn write_body(&self, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
+        match self {
+            Self::Event(message) => write_event(message, to),
+            Self::Hello(hello) => write(hello, to),
+            Self::Reply(reply) => write_reply(reply, to),
+            Self::Request(request) => write_request(request, to),
+            Self::Unknown { .. } => Ok(to),
+            Self::Welcome(welcome) => write(welcome, to),
+        }
+    }
+
+    /// Reads the body of a message of this kind.
+    pub(crate) fn read_body(kind: u16, body: &[u8]) -> postcard::Result<Self> {
+        if kind::is_event(kind) {
+            return read_event(kind, body);
+        }
+        let message = match kind {
+            // These two may grow at the end.
+            kind::HELLO => Self::Hello(postcard::from_bytes(body)?),
+            kind if kind == kind::REPLY | kind::HELLO => Self::Welcome(postcard::from_bytes(body)?),
+            kind if kind & kind::REPLY != 0 => return read_reply(kind, body),
+            _ => return read_request(kind, body),
+        };
+        Ok(message)
+    }
+}
+
+const fn request_kind(request: &Request) -> u16 {
+    match request {
+        Request::Kill { .. } => kind::KILL,
+        Request::Leave { .. } => kind::LEAVE,
+        Request::Logs => kind::LOGS,
+        Request::Nodes => kind::NODES,
+        Request::Recorder => kind::RECORDER,
+        Request::Status => kind::STATUS,
+        Request::Subscribe => kind::SUBSCRIBE,
+        Request::Version => kind::VERSION,
+    }
+}
+
+const fn reply_kind(reply: &Reply) -> u16 {
+    match reply {
+        Reply::Done => kind::DONE,
+        Reply::Error(_) => kind::ERROR,
+        Reply::Logs(_) => kind::REPLY | kind::LOGS,
+        Reply::Nodes(_) => kind::REPLY | kind::NODES,
+        Reply::Recorder(_) => kind::REPLY | kind::RECORDER,
+        Reply::Status(_) => kind::REPLY | kind::STATUS,
+        Reply::Version(_) => kind::REPLY | kind::VERSION,
+    }
+}
+
+const fn event_kind(event: &Event) -> u16 {
+    match event {
+        Event::Config(_) => kind::EVENT_CONFIG,
+        Event::Link(_) => kind::EVENT_LINK,
+        Event::Node(_) => kind::EVENT_NODE,
+        Event::Quorum(_) => kind::EVENT_QUORUM,
+        Event::Shutdown(_) => kind::EVENT_SHUTDOWN,
+        Event::View(_) => kind::EVENT_VIEW,
+    }
+}
+
+fn write<T: Serialize>(body: &T, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
+    postcard::to_extend(body, to)
+}
+
+/// Reads a body that must end where it ends.
+fn read<T: DeserializeOwned>(body: &[u8]) -> postcard::Result<T> {
+    match postcard::take_from_bytes(body)? {
+        (value, []) => Ok(value),
+        _ => Err(postcard::Error::SerdeDeCustom),
+    }
+}
+
+fn write_request(request: &Request, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
+    match request {
+        Request::Kill { node } => write(&node.get(), to),
+        Request::Leave { remove, force } => write(&(remove, force), to),
+        Request::Logs
+        | Request::Nodes
+        | Request::Recorder
+        | Request::Status
+        | Request::Subscribe
+        | Request::Version => Ok(to),
+    }
+}
+
+fn read_request(kind: u16, body: &[u8]) -> postcard::Result<Message> {
+    let bodiless = |request| read::<()>(body).map(|()| request);
+    let request = match kind {
+        kind::KILL => {
+            let node = NodeId::new(read(body)?).ok_or(postcard::Error::SerdeDeCustom)?;
+            Request::Kill { node }
+        }
+        kind::LEAVE => {
+            let (remove, force) = read(body)?;
+            Request::Leave { remove, force }
+        }
+        kind::LOGS => bodiless(Request::Logs)?,
+        kind::NODES => bodiless(Request::Nodes)?,
+        kind::RECORDER => bodiless(Request::Recorder)?,
+        kind::STATUS => bodiless(Request::Status)?,
+        kind::SUBSCRIBE => bodiless(Request::Subscribe)?,
+        kind::VERSION => bodiless(Request::Version)?,
+        kind => return Ok(Message::Unknown { kind }),
+    };
+    Ok(Message::Request(request))
+}
+
+fn write_reply(reply: &Reply, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
+    match reply {
+        Reply::Done => Ok(to),
+        Reply::Error(error) => write(error, to),
+        Reply::Logs(chunk) => write(chunk, to),
+        Reply::Nodes(nodes) => write(nodes, to),
+        Reply::Recorder(chunk) => write(chunk, to),
+        Reply::Status(status) => write(status, to),
+        Reply::Version(version) => write(version, to),
+    }
+}
+
+fn read_reply(kind: u16, body: &[u8]) -> postcard::Result<Message> {
+    let reply = match kind {
+        kind::DONE => read::<()>(body).map(|()| Reply::Done)?,
+        kind::ERROR => Reply::Error(read(body)?),
+        _ => match kind & !kind::REPLY {
+            kind::LOGS => Reply::Logs(read(body)?),
+            kind::NODES => Reply::Nodes(read(body)?),
+            kind::RECORDER => Reply::Recorder(read(body)?),
+            kind::STATUS => Reply::Status(read(body)?),
+            kind::VERSION => Reply::Version(read(body)?),
+            _ => return Ok(Message::Unknown { kind }),
+        },
+    };
+    Ok(Message::Reply(reply))
+}
+
+fn write_event(message: &EventMessage, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
+    let EventMessage { at, monotonic_ns, event } = message;
+    match event {
+        Event::Config(event) => write(&(at, monotonic_ns, event), to),
+        Event::Link(event) => write(&(at, monotonic_ns, event), to),
+        Event::Node(event) => write(&(at, monotonic_ns, event), to),
+        Event::Quorum(event) => write(&(at, monotonic_ns, event), to),
+        Event::Shutdown(event) => write(&(at, monotonic_ns, event), to),
+        Event::View(event) => write(&(at, monotonic_ns, event), to),
+    }
+}
+
+fn read_event(kind: u16, body: &[u8]) -> postcard::Result<Message> {
+    let message = match kind {
+        kind::EVENT_CONFIG => read_timed(body, Event::Config)?,
+        kind::EVENT_LINK => read_timed(body, Event::Link)?,
+        kind::EVENT_NODE => read_timed(body, Event::Node)?,
+        kind::EVENT_QUORUM => read_timed(body, Event::Quorum)?,
+        kind::EVENT_SHUTDOWN => read_timed(body, Event::Shutdown)?,
+        kind::EVENT_VIEW => read_timed(body, Event::View)?,
+        kind => return Ok(Message::Unknown { kind }),
+    };
+    Ok(Message::Event(message))
+}
+
+/// Reads the times that stand before every event, and the event.
+fn read_timed<T: DeserializeOwned>(
+    body: &[u8],
+    event: fn(T) -> Event,
+) -> postcard::Result<EventMessage> {
+    let (at, monotonic_ns, body) = read(body)?;
+    Ok(EventMessage { at, monotonic_ns, event: event(body) })
+}

@@ -1,0 +1,14 @@
+//! Where the daemon and its clients find each other.
+
+/// The run directory unless something else is said.
+pub const RUN_DIR: &str = "/run/cman";
+/// The environment variable that moves the run directory.
+pub const RUN_DIR_ENV: &str = "CMAN_RUN_DIR";
+/// Socket for reading, in the run directory; mode 0660.
+pub const PUBLIC_SOCKET: &str = "cman.sock";
+/// Socket for everything, in the run directory; mode 0600.
+pub const ADMIN_SOCKET: &str = "admin.sock";
+/// The page with the quorum lease's deadline, in the run directory.
+pub const LEASE_PAGE: &str = "lease";
+/// The daemon's process id as text, in the run directory.
+pub const PID_FILE: &str = "cmand.pid";

@@ -1,0 +1,132 @@
+//! What the daemon answers.
+
+use crate::{nodes::NodesReply, status::StatusReply};
+use serde::{Deserialize, Serialize};
+
+/// An answer to one request.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Accepted; there is nothing more to say.
+    Done,
+    /// Not done.
+    Error(ErrorReply),
+    /// Some of the latest log lines, oldest first.
+    Logs(LogsChunk),
+    /// All configured nodes.
+    Nodes(NodesReply),
+    /// A piece of the flight recorder.
+    Recorder(RecorderChunk),
+    /// How this node and its cluster are.
+    Status(Box<StatusReply>),
+    /// Versions.
+    Version(VersionReply),
+}
+
+/// Why a request was not done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ErrorReply {
+    /// For programs.
+    pub code: ErrorCode,
+    /// One sentence: what is wrong.
+    pub text: String,
+    /// One sentence: what to try. May be empty.
+    pub advice: String,
+}
+
+/// Kinds of refusal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(from = "u16", into = "u16")]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// Not now, for example because a view change is running: ask again.
+    Busy,
+    /// The daemon tried and failed.
+    Failed,
+    /// The request cannot be read.
+    Malformed,
+    /// Only the admin socket accepts this.
+    NotPermitted,
+    /// The request makes no sense at present, for example an unknown node.
+    Refused,
+    /// The daemon does not know this request.
+    Unsupported,
+    /// No common protocol version.
+    Version,
+    /// A code from a newer daemon.
+    Other(u16),
+}
+
+impl From<u16> for ErrorCode {
+    fn from(code: u16) -> Self {
+        match code {
+            1 => Self::Busy,
+            2 => Self::Failed,
+            3 => Self::Malformed,
+            4 => Self::NotPermitted,
+            5 => Self::Refused,
+            6 => Self::Unsupported,
+            7 => Self::Version,
+            other => Self::Other(other),
+        }
+    }
+}
+
+impl From<ErrorCode> for u16 {
+    fn from(code: ErrorCode) -> Self {
+        match code {
+            ErrorCode::Busy => 1,
+            ErrorCode::Failed => 2,
+            ErrorCode::Malformed => 3,
+            ErrorCode::NotPermitted => 4,
+            ErrorCode::Refused => 5,
+            ErrorCode::Unsupported => 6,
+            ErrorCode::Version => 7,
+            ErrorCode::Other(other) => other,
+        }
+    }
+}
+
+/// A piece of the flight recorder; the pieces in order are the file.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RecorderChunk {
+    /// The bytes; at most [`CHUNK_MAX`].
+    pub bytes: Vec<u8>,
+    /// Whether this is the last piece.
+    pub last: bool,
+}
+
+/// Some log lines.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LogsChunk {
+    /// The lines, oldest first, without their line ends; together at most [`CHUNK_MAX`] bytes.
+    pub lines: Vec<String>,
+    /// Whether these are the last ones.
+    pub last: bool,
+}
+
+/// Bytes a chunk may carry, so that other replies are not held up for long.
+pub const CHUNK_MAX: usize = 64 << 10;
+
+/// Versions of the daemon and of what it runs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct VersionReply {
+    /// Release of the daemon, such as `0.1.0`.
+    pub release: String,
+    /// Version of the cluster configuration that it runs.
+    pub config_version: u64,
+    /// Version of the wire protocol of the present view.
+    pub wire_version: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_survive_their_numbers() {
+        for code in 0..=u16::MAX {
+            assert_eq!(u16::from(ErrorCode::from(code)), code);
+        }
+    }
+}
