@@ -51,6 +51,8 @@ pub mod paths;
 pub mod reply;
 pub mod request;
 pub mod status;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Event, EventMessage};
 pub use frame::{DecodeError, Decoder, EncodeError, encode};

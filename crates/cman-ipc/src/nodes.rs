@@ -37,7 +37,7 @@ pub struct NodeStatus {
     pub delay_ms: u64,
     /// How it is heard; `None` unless it is a member.
     pub path: Option<PathKind>,
-    /// The last time it was forced out and confirmed gone.
+    /// When it was last forced out and confirmed gone; forgotten when it next goes down.
     pub last_fenced: Option<Fenced>,
 }
 
@@ -73,8 +73,8 @@ impl NodeState {
     #[must_use]
     pub const fn letter(self) -> char {
         match self {
-            Self::Member | Self::Leaving => 'M',
-            Self::Dead | Self::NeverSeen => 'X',
+            Self::Member => 'M',
+            Self::Dead | Self::Leaving | Self::NeverSeen => 'X',
             Self::Disallowed => 'd',
         }
     }

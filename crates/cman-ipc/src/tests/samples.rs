@@ -1,0 +1,189 @@
+//! One of each message.
+
+use crate::{
+    ErrorCode, ErrorReply, Event, EventMessage, Hello, Message, NodeStatus, NodesReply, Reply,
+    Request, StatusReply, Welcome,
+    event::{
+        ChangeReason, ConfigEvent, LinkEvent, NodeEvent, QuorumEvent, ShutdownEvent, ViewEvent,
+    },
+    nodes::{Fenced, NodeState, PathKind},
+    reply::{LogsChunk, RecorderChunk, VersionReply},
+    status::{
+        DaemonStatus, Flag, HoldDown, LeasePromise, LinkStatus, PathTrouble, QuorumStatus,
+        RejectedDatagrams, State, ViewStatus,
+    },
+};
+use cman_types::{Epoch, Incarnation, NodeId};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Every kind of message, with nothing left at a default that could hide a mistake.
+pub(super) fn all() -> Vec<Message> {
+    let mut all = vec![
+        Message::Hello(Hello { lowest: 1, highest: 3, program: "a test".into() }),
+        Message::Welcome(Welcome { version: 1, pid: 4711, release: "0.1.0".into() }),
+    ];
+    all.extend(requests().into_iter().map(Message::Request));
+    all.extend(replies().into_iter().map(Message::Reply));
+    all.extend(events().into_iter().map(|event| {
+        Message::Event(EventMessage { at: 1_763_821_000_123_456_789, monotonic_ns: 42, event })
+    }));
+    all
+}
+
+pub(super) fn id(id: u32) -> NodeId {
+    NodeId::new(id).expect("not zero")
+}
+
+fn requests() -> Vec<Request> {
+    vec![
+        Request::Kill { node: id(7) },
+        Request::Leave { remove: true, force: false },
+        Request::Leave { remove: false, force: true },
+        Request::Logs,
+        Request::Nodes,
+        Request::Recorder,
+        Request::Status,
+        Request::Subscribe,
+        Request::Version,
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    vec![
+        Reply::Done,
+        Reply::Error(ErrorReply {
+            code: ErrorCode::Refused,
+            text: "There is no node 9.".into(),
+            advice: "See cman_tool nodes.".into(),
+        }),
+        Reply::Logs(LogsChunk { lines: vec!["one".into(), String::new()], last: true }),
+        Reply::Nodes(NodesReply { nodes: vec![node()] }),
+        Reply::Recorder(RecorderChunk { bytes: vec![0, 255, 7], last: false }),
+        Reply::Status(Box::new(status())),
+        Reply::Version(VersionReply {
+            release: "0.1.0".into(),
+            config_version: 4,
+            wire_version: 1,
+        }),
+    ]
+}
+
+fn node() -> NodeStatus {
+    NodeStatus {
+        id: id(3),
+        name: "n3".into(),
+        state: NodeState::Dead,
+        votes: 2,
+        incarnation: Some(Incarnation(1_763_821_000_123)),
+        joined_epoch: 17,
+        joined_at: Some(1_763_821_000_123_000_000),
+        addresses: vec![v4(3), Ipv6Addr::LOCALHOST.into()],
+        delay_ms: 12,
+        path: Some(PathKind::Relay),
+        last_fenced: Some(Fenced { at: 1_763_821_000_000_000_000, by: "fence_apc".into() }),
+    }
+}
+
+fn status() -> StatusReply {
+    StatusReply {
+        cluster: "alpha".into(),
+        cluster_id: 3169,
+        config_version: 4,
+        wire_version: 1,
+        node: id(1),
+        node_name: "n1".into(),
+        node_votes: 1,
+        incarnation: Incarnation(1_763_821_000_123),
+        state: State::Disallowed,
+        view: Some(ViewStatus {
+            epoch: Epoch(17),
+            coordinator: id(2),
+            members: vec![id(1), id(2)],
+            changes: 5,
+            installed_at: 1_763_821_000_123_000_000,
+        }),
+        quorum: QuorumStatus {
+            quorate: true,
+            votes: 2,
+            expected_votes: 3,
+            needed: 2,
+            lease_ms_left: Some(1240),
+            why: "2 of 3 votes".into(),
+        },
+        flags: vec![Flag::TwoNode, Flag::Removed],
+        encrypted: true,
+        links: vec![LinkStatus {
+            id: 0,
+            address: v4(1),
+            port: 5405,
+            multicast: Some(IpAddr::V4(Ipv4Addr::new(239, 192, 12, 97))),
+            up: true,
+            multicast_heard: true,
+        }],
+        rejected_datagrams: RejectedDatagrams {
+            unauthenticated: 1,
+            replayed: 2,
+            malformed: 3,
+            foreign_cluster: 4,
+        },
+        daemon: DaemonStatus {
+            pid: 4711,
+            release: "0.1.0".into(),
+            rss_bytes: 9_000_000,
+            stalls: 6,
+            memory_locked: true,
+            realtime: true,
+            notes: vec!["a note".into()],
+            config_file: "/etc/cluster/cluster.conf".into(),
+            state_dir: "/var/lib/cman".into(),
+        },
+        hold_downs: vec![HoldDown { node: id(3), left_ms: 900, why: "lost twice".into() }],
+        path_troubles: vec![PathTrouble { node: id(2), text: "multicast not passing".into() }],
+        alarms: vec!["two nodes call themselves 3".into()],
+        disallowed: vec!["n3".into()],
+        promise: LeasePromise {
+            token_ms: 2000,
+            lease_ms: 1500,
+            beat_ms: 200,
+            rho_ppm: 10_000,
+            stall_bound_ms: 100,
+        },
+        active_subsystems: 2,
+        ports_bound: vec![0, 11],
+        quorum_device_votes: Some(1),
+    }
+}
+
+fn events() -> Vec<Event> {
+    vec![
+        Event::Config(ConfigEvent { config_version: 5, text: "five".into() }),
+        Event::Link(LinkEvent { link: 1, up: false, text: "cable".into() }),
+        Event::Node(NodeEvent { node: id(4), state: NodeState::NeverSeen, text: "why".into() }),
+        Event::Quorum(QuorumEvent {
+            quorate: true,
+            votes: 2,
+            expected_votes: 3,
+            needed: 2,
+            text: "enough".into(),
+        }),
+        Event::Shutdown(ShutdownEvent { text: "told to".into() }),
+        Event::View(ViewEvent {
+            epoch: Epoch(18),
+            coordinator: id(1),
+            members: vec![id(1), id(2)],
+            joined: vec![id(2)],
+            left: vec![id(3)],
+            transitional: vec![id(1)],
+            reasons: vec![ChangeReason {
+                node: id(3),
+                reason: "silent".into(),
+                evidence: "n1 heard nothing for 2000 ms".into(),
+            }],
+            text: "n3 fell silent".into(),
+        }),
+    ]
+}
+
+fn v4(last: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, last))
+}
