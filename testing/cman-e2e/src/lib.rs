@@ -1,1 +1,39 @@
-//! See ARCHITECTURE.md.
+//! Real daemons in network namespaces: the laboratory of the end-to-end tests and the sandbox.
+//!
+//! Everything here is made by the lab that uses it and removed by it: namespaces, processes and
+//! directories. Addresses exist inside these namespaces only. Needs root, `iproute2` and
+//! `nftables`; several labs run side by side.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`command`] | running a program and saying what went wrong |
+//! | [`lab`] | namespaces on one bridge, their counters and their faults |
+//! | [`faults`] | which frames the bridge drops, as one nftables transaction |
+//! | [`conf`] | the `cluster.conf` and the key of a test cluster |
+//! | [`node`] | one daemon: start, kill, stop, what its tools print |
+//! | [`cluster`] | a lab with a daemon on each node, and bounded waiting |
+//! | [`report`] | what `cman_tool --json` prints, as types |
+//! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
+//!
+//! ```no_run
+//! # fn main() -> anyhow::Result<()> {
+//! use cman_e2e::{cluster::Cluster, conf::Conf};
+//! use std::time::Duration;
+//!
+//! let mut cluster = Cluster::new(Conf::new(3))?;
+//! cluster.start_all()?;
+//! cluster.wait_formed(&[1, 2, 3], Duration::from_secs(6))?;
+//! cluster.lab_mut().one_way(1, 2)?;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod cluster;
+pub mod command;
+pub mod conf;
+pub mod events;
+pub mod faults;
+pub mod lab;
+pub mod node;
+pub mod report;

@@ -1,0 +1,40 @@
+//! Running a program and saying what went wrong.
+
+use anyhow::{Context, Result, bail};
+use std::{
+    io::Write,
+    process::{Command, Output, Stdio},
+};
+
+/// Runs `program` to its end and returns what it printed. A failure names the command and what
+/// it said on stderr.
+pub fn run(program: &str, args: &[&str]) -> Result<String> {
+    run_with_input(program, args, "")
+}
+
+/// As [`run`], with `input` on the program's stdin.
+pub fn run_with_input(program: &str, args: &[&str], input: &str) -> Result<String> {
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {program}: is it installed?"))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that fails before it has read everything explains itself on stderr.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let output = child.wait_with_output().with_context(|| format!("cannot wait for {program}"))?;
+    if !output.status.success() {
+        bail!("`{program} {}` failed: {}", args.join(" "), explain(&output));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// What a failed program said, in one line where possible.
+fn explain(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said = said.trim();
+    if said.is_empty() { output.status.to_string() } else { said.to_owned() }
+}
