@@ -23,19 +23,18 @@ const TAIL_LINES: usize = 15;
 pub struct Cluster {
     nodes: Vec<Node>,
     lab: Lab,
-    conf: Conf,
 }
 
 impl Cluster {
     /// A lab with directories, configuration and one key, and no daemon running yet.
-    pub fn new(conf: Conf) -> Result<Self> {
+    pub fn new(conf: &Conf) -> Result<Self> {
         let lab = Lab::new(conf.nodes)?;
-        Self::in_lab(lab, conf, &Programs::find()?)
+        Self::in_lab(lab, &conf.to_xml(), &Programs::find()?)
     }
 
-    /// The same in a lab that exists, with these programs. The configuration may name fewer nodes
-    /// than the lab has, or more.
-    pub fn in_lab(lab: Lab, conf: Conf, programs: &Programs) -> Result<Self> {
+    /// The same in a lab that exists, with these programs and this text as `cluster.conf`, which
+    /// may name fewer nodes than the lab has, or more.
+    pub fn in_lab(lab: Lab, conf: &str, programs: &Programs) -> Result<Self> {
         let nodes: Result<Vec<_>> =
             (1..=lab.nodes()).map(|number| Node::new(&lab, number, programs.clone())).collect();
         let nodes = nodes?;
@@ -43,8 +42,8 @@ impl Cluster {
             first.make_key()?;
             others.iter().try_for_each(|other| first.give_key(other))?;
         }
-        nodes.iter().try_for_each(|node| node.configure(&conf))?;
-        Ok(Self { nodes, lab, conf })
+        nodes.iter().try_for_each(|node| node.configure_text(conf))?;
+        Ok(Self { nodes, lab })
     }
 
     /// The lab, to look at.
@@ -56,12 +55,6 @@ impl Cluster {
     /// The lab, to break things.
     pub fn lab_mut(&mut self) -> &mut Lab {
         &mut self.lab
-    }
-
-    /// What the nodes were configured with at first.
-    #[must_use]
-    pub fn conf(&self) -> &Conf {
-        &self.conf
     }
 
     /// A node by its number, from 1.

@@ -2,9 +2,26 @@
 
 use anyhow::{Context, Result, bail};
 use std::{
+    ffi::OsString,
     io::Write,
     process::{Command, Output, Stdio},
 };
+
+/// A command for a program of the system, found also where only root's `PATH` leads.
+#[must_use]
+pub fn system_command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("PATH", system_path());
+    command
+}
+
+/// The `PATH` of this process with the directories of system administration.
+#[must_use]
+pub fn system_path() -> OsString {
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    path
+}
 
 /// Runs `program` to its end and returns what it printed. A failure names the command and what
 /// it said on stderr.
@@ -14,7 +31,7 @@ pub fn run(program: &str, args: &[&str]) -> Result<String> {
 
 /// As [`run`], with `input` on the program's stdin.
 pub fn run_with_input(program: &str, args: &[&str], input: &str) -> Result<String> {
-    let mut child = Command::new(program)
+    let mut child = system_command(program)
         .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -5,7 +5,7 @@
 //! network is never touched. In each namespace `/etc/hosts` names the nodes `n1`, `n2`, ...
 
 use crate::{
-    command::{run, run_with_input},
+    command::{run, run_with_input, system_command},
     faults::Faults,
 };
 use anyhow::{Context, Result, bail, ensure};
@@ -101,7 +101,9 @@ impl Lab {
         format!("{}-node{node}", self.prefix)
     }
 
-    fn bridge(&self) -> String {
+    /// The network namespace of the bridge: node i is plugged into its port `vi`.
+    #[must_use]
+    pub fn bridge(&self) -> String {
         format!("{}-bridge", self.prefix)
     }
 
@@ -246,7 +248,7 @@ impl Lab {
 
 /// A command that runs `program` in a network namespace.
 pub(crate) fn command_in(namespace: &str, program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new("ip");
+    let mut command = system_command("ip");
     command.args(["netns", "exec", namespace]).arg(program);
     command
 }

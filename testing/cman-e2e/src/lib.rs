@@ -20,7 +20,7 @@
 //! use cman_e2e::{cluster::Cluster, conf::Conf};
 //! use std::time::Duration;
 //!
-//! let mut cluster = Cluster::new(Conf::new(3))?;
+//! let mut cluster = Cluster::new(&Conf::new(3))?;
 //! cluster.start_all()?;
 //! cluster.wait_formed(&[1, 2, 3], Duration::from_secs(6))?;
 //! cluster.lab_mut().one_way(1, 2)?;

@@ -128,9 +128,13 @@ impl Node {
 
     /// Replaces its `cluster.conf`.
     pub fn configure(&self, conf: &Conf) -> Result<()> {
+        self.configure_text(&conf.to_xml())
+    }
+
+    /// Replaces its `cluster.conf` by any text.
+    pub fn configure_text(&self, text: &str) -> Result<()> {
         let config = self.config();
-        fs::write(&config, conf.to_xml())
-            .with_context(|| format!("cannot write {}", config.display()))
+        fs::write(&config, text).with_context(|| format!("cannot write {}", config.display()))
     }
 
     /// Makes a new key for this node alone; the cluster's comes by [`Node::give_key`].
