@@ -1,0 +1,230 @@
+//! Every element and attribute there is, and what becomes of it.
+//!
+//! One table, so that the reader, the messages about unknown names and the manual cannot disagree:
+//! whatever is not [`Fate::Read`] has no effect, and says so.
+
+/// What becomes of an element or attribute.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Fate {
+    /// It is part of the configuration.
+    Read,
+    /// Older versions read it, cman does not: what to write instead.
+    NoEffect(&'static str),
+    /// It has a meaning that this version does nothing with. What it contains is not looked at.
+    NotUsedYet,
+}
+
+/// An element, its attributes and what it may contain.
+#[derive(Debug)]
+pub(crate) struct Element {
+    pub(crate) name: &'static str,
+    pub(crate) attributes: &'static [(&'static str, Fate)],
+    pub(crate) children: &'static [Child],
+    /// Whether it may be given only once within its parent.
+    pub(crate) once: bool,
+}
+
+/// What may stand within an element.
+#[derive(Debug)]
+pub(crate) enum Child {
+    /// An element whose contents are looked at.
+    Known(&'static Element),
+    /// An element whose contents are not, because of its own fate.
+    Closed(&'static str, Fate),
+}
+
+impl Child {
+    /// The name of the element.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Known(element) => element.name,
+            Self::Closed(name, _) => name,
+        }
+    }
+}
+
+impl Element {
+    /// What is known of a child of this name.
+    pub(crate) fn child(&self, name: &str) -> Option<&'static Child> {
+        self.children.iter().find(|child| child.name() == name)
+    }
+
+    /// What becomes of an attribute of this name.
+    pub(crate) fn attribute(&self, name: &str) -> Option<Fate> {
+        self.attributes.iter().find(|(known, _)| *known == name).map(|&(_, fate)| fate)
+    }
+}
+
+use Child::{Closed, Known};
+use Fate::{NoEffect, NotUsedYet, Read};
+
+/// The root.
+pub(crate) static CLUSTER: Element = Element {
+    name: "cluster",
+    attributes: &[
+        ("name", Read),
+        ("config_version", Read),
+        ("alias", NoEffect("remove it; `name` is the only name of the cluster")),
+    ],
+    children: &[
+        Known(&CMAN),
+        Known(&TOTEM),
+        Known(&CLUSTERNODES),
+        Closed("aisexec", NoEffect("remove it; cman has no other daemon beneath it")),
+        Closed("amf", NoEffect("remove it; there is no such service")),
+        Closed("dlm", NotUsedYet),
+        Closed("event", NoEffect("remove it; there is no such service")),
+        Closed("fence_daemon", NotUsedYet),
+        Closed("fencedevices", NotUsedYet),
+        Closed("gfs_controld", NotUsedYet),
+        Closed("group", NoEffect("remove it; groups need no settings of their own")),
+        Closed("logging", NotUsedYet),
+        Closed("quorumd", NotUsedYet),
+        Closed("rm", NotUsedYet),
+        Closed("service", NoEffect("remove it; services are built in")),
+        Closed("uidgid", NotUsedYet),
+    ],
+    once: true,
+};
+
+/// What concerns the cluster as a whole.
+pub(crate) static CMAN: Element = Element {
+    name: "cman",
+    attributes: &[
+        ("cluster_id", Read),
+        ("encryption", Read),
+        ("expected_votes", Read),
+        ("keyfile", Read),
+        ("port", Read),
+        ("transport", Read),
+        ("two_node", Read),
+        ("wait_for_all", Read),
+        ("broadcast", NoEffect("write `transport=\"udpu\"` where multicast does not pass")),
+        ("ccsd_poll", NoEffect("remove it; there is no ccsd")),
+        ("debug_mask", NoEffect("remove it; what is logged is chosen when cmand is started")),
+        ("disable_openais", NoEffect("remove it; cman has no other daemon beneath it")),
+        ("hash_cluster_id", NoEffect("write the number itself: `cluster_id=\"...\"`")),
+        ("max_queued", NoEffect("remove it; queues are bounded by the windows of the protocol")),
+        ("nodename", NoEffect("start `cmand --name NODENAME`: the file is the same on every node")),
+        ("quorum_dev_poll", NotUsedYet),
+        ("shutdown_timeout", NotUsedYet),
+        ("upgrading", NoEffect("remove it; versions are negotiated between the nodes")),
+    ],
+    children: &[
+        Known(&MULTICAST),
+        Closed(
+            "config",
+            NoEffect("write `<totem token=\"...\"/>`; the other times follow from the token"),
+        ),
+    ],
+    once: true,
+};
+
+/// The multicast address.
+pub(crate) static MULTICAST: Element = Element {
+    name: "multicast",
+    attributes: &[
+        ("addr", Read),
+        (
+            "interface",
+            NoEffect("remove it; the interface is the one with the address of the node's name"),
+        ),
+        ("ttl", NotUsedYet),
+    ],
+    children: &[],
+    once: true,
+};
+
+const TOKEN_DECIDES: Fate = NoEffect("remove it; the time follows from `token`");
+const NO_RETRANSMITS: Fate = NoEffect("remove it; no token is passed that could be resent");
+const NO_RINGS: Fate = NoEffect("remove it; there are no redundant rings to choose from");
+const WINDOWS_ADAPT: Fate = NoEffect("remove it; windows are bounded by the protocol itself");
+const ENCRYPTION: Fate =
+    NoEffect("remove it; encryption is on, unless `<cman encryption=\"off\"/>` says otherwise");
+
+/// Times.
+pub(crate) static TOTEM: Element = Element {
+    name: "totem",
+    attributes: &[
+        ("token", Read),
+        ("clear_node_high_bit", NoEffect("remove it; each `clusternode` has a `nodeid`")),
+        ("cluster_name", NoEffect("write `<cluster name=\"...\">`")),
+        ("consensus", TOKEN_DECIDES),
+        ("crypto_cipher", ENCRYPTION),
+        ("crypto_hash", ENCRYPTION),
+        ("crypto_type", ENCRYPTION),
+        ("downcheck", TOKEN_DECIDES),
+        ("fail_recv_const", NO_RETRANSMITS),
+        ("fail_to_recv_const", NO_RETRANSMITS),
+        ("heartbeat_failures_allowed", TOKEN_DECIDES),
+        ("hold", TOKEN_DECIDES),
+        ("join", TOKEN_DECIDES),
+        ("keyfile", NoEffect("write `<cman keyfile=\"...\"/>`")),
+        ("max_messages", WINDOWS_ADAPT),
+        ("max_network_delay", TOKEN_DECIDES),
+        ("merge", TOKEN_DECIDES),
+        ("miss_count_const", NO_RETRANSMITS),
+        ("netmtu", NoEffect("remove it; no datagram is larger than 1400 bytes")),
+        ("nodeid", NoEffect("write `<clusternode nodeid=\"...\"/>`")),
+        ("rrp_autorecovery_timeout", NO_RINGS),
+        ("rrp_mode", NO_RINGS),
+        ("rrp_problem_count_mcast_threshold", NO_RINGS),
+        ("rrp_problem_count_threshold", NO_RINGS),
+        ("rrp_problem_count_timeout", NO_RINGS),
+        ("rrp_token_expired_timeout", NO_RINGS),
+        ("secauth", ENCRYPTION),
+        ("send_join", TOKEN_DECIDES),
+        ("seqno_unchanged_const", NO_RETRANSMITS),
+        ("threads", NoEffect("remove it; encryption needs no threads of its own")),
+        ("token_retransmit", NO_RETRANSMITS),
+        ("token_retransmits_before_loss_const", NO_RETRANSMITS),
+        ("transport", NoEffect("write `<cman transport=\"...\"/>`")),
+        ("version", NoEffect("remove it; versions are negotiated between the nodes")),
+        ("vsftype", NoEffect("remove it; `<cman expected_votes=\"...\"/>` decides quorum")),
+        ("window_size", WINDOWS_ADAPT),
+    ],
+    children: &[
+        Closed(
+            "interface",
+            NoEffect("write `<cman port=\"...\"><multicast addr=\"...\"/></cman>` instead"),
+        ),
+        Closed(
+            "member",
+            NoEffect("write `<cman transport=\"udpu\"/>`; the nodes are listed below it"),
+        ),
+    ],
+    once: true,
+};
+
+/// The list of nodes.
+pub(crate) static CLUSTERNODES: Element =
+    Element { name: "clusternodes", attributes: &[], children: &[Known(&CLUSTERNODE)], once: true };
+
+/// One node.
+pub(crate) static CLUSTERNODE: Element = Element {
+    name: "clusternode",
+    attributes: &[
+        ("name", Read),
+        ("nodeid", Read),
+        ("votes", Read),
+        (
+            "ifname",
+            NoEffect("remove it; the interface is the one with the address of the node's name"),
+        ),
+        ("weight", NotUsedYet),
+    ],
+    children: &[
+        Closed("altname", NotUsedYet),
+        Closed("fence", NotUsedYet),
+        Closed(
+            "multicast",
+            NoEffect("write `<cman><multicast addr=\"...\"/></cman>` once for all nodes"),
+        ),
+        Closed("unfence", NotUsedYet),
+    ],
+    once: false,
+};
+
+/// Every element whose contents are looked at.
+pub(crate) static ELEMENTS: [&Element; 6] =
+    [&CLUSTER, &CMAN, &MULTICAST, &TOTEM, &CLUSTERNODES, &CLUSTERNODE];

@@ -1,0 +1,156 @@
+//! Finds what is unknown, historic, or not used yet.
+//!
+//! Walks along the [schema](crate::schema), so its depth is that of the schema, whatever the file.
+
+use crate::{
+    code::Code,
+    diagnostic::Findings,
+    schema::{CLUSTER, Child, ELEMENTS, Element, Fate},
+    source::shown,
+    suggest::nearest,
+    value,
+};
+use roxmltree::{Attribute, Node};
+use std::collections::BTreeSet;
+
+/// Reports everything below `root` that has no effect, and elements given more often than once.
+pub(crate) fn check(root: Node<'_, '_>, findings: &mut Findings<'_>) {
+    Walk { findings, noted: BTreeSet::new() }.element(root, &CLUSTER);
+}
+
+/// One pass over the file.
+struct Walk<'f, 's> {
+    findings: &'f mut Findings<'s>,
+    /// What was noted before: a note that holds for every node is given for the first only.
+    noted: BTreeSet<(&'static str, &'static str)>,
+}
+
+impl Walk<'_, '_> {
+    fn element(&mut self, node: Node<'_, '_>, schema: &'static Element) {
+        for attribute in node.attributes() {
+            self.attribute(attribute, schema);
+        }
+        let mut seen = BTreeSet::new();
+        for child in node.children() {
+            if child.is_element() {
+                self.child(child, schema, &mut seen);
+            } else if child.is_text() {
+                self.stray_text(child, schema);
+            }
+        }
+    }
+
+    fn attribute(&mut self, attribute: Attribute<'_, '_>, schema: &'static Element) {
+        let name = attribute.name();
+        // `xml:base` and its like come from the tools that put files together.
+        if attribute.namespace().is_some() {
+            return;
+        }
+        let span = value::name_span(&attribute);
+        let inside = schema.name;
+        match schema.attribute(name) {
+            Some(Fate::Read) => {}
+            Some(Fate::NoEffect(help)) => {
+                let message = format!("`{name}` of `<{inside}>` has no effect");
+                self.findings.report(Code::NoEffect, span, message, help);
+            }
+            Some(Fate::NotUsedYet) => {
+                if let Some((known, _)) = schema.attributes.iter().find(|(known, _)| *known == name)
+                    && self.noted.insert((inside, known))
+                {
+                    let message =
+                        format!("this version does nothing with `{name}` of `<{inside}>`");
+                    self.findings.report(Code::NotUsedYet, span, message, "nothing needs doing");
+                }
+            }
+            None => {
+                self.findings.report_with(Code::UnknownAttribute, span, || {
+                    let message = format!("`{}` is no attribute of `<{inside}>`", shown(name));
+                    (message, help_for_attribute(name, schema))
+                });
+            }
+        }
+    }
+
+    fn child<'n>(
+        &mut self,
+        node: Node<'n, '_>,
+        schema: &'static Element,
+        seen: &mut BTreeSet<&'n str>,
+    ) {
+        let name = node.tag_name().name();
+        let span = value::tag_span(node);
+        let inside = schema.name;
+        match schema.child(name) {
+            Some(Child::Known(element)) => {
+                if !seen.insert(name) && element.once {
+                    let message =
+                        format!("`<{name}>` is given again, expected once within `<{inside}>`");
+                    let help = format!("put what it says into the first `<{name}>`");
+                    self.findings.report(Code::RepeatedElement, span, message, help);
+                }
+                self.element(node, element);
+            }
+            Some(Child::Closed(_, Fate::NoEffect(help))) => {
+                let message = format!("`<{name}>` within `<{inside}>` has no effect");
+                self.findings.report(Code::NoEffect, span, message, *help);
+            }
+            Some(Child::Closed(known, _)) => {
+                if self.noted.insert((inside, known)) {
+                    let message = format!("this version does nothing with `<{name}>`");
+                    self.findings.report(Code::NotUsedYet, span, message, "nothing needs doing");
+                }
+            }
+            None => {
+                self.findings.report_with(Code::UnknownElement, span, || {
+                    let message = format!("`<{}>` is no element of `<{inside}>`", shown(name));
+                    (message, help_for_element(name, schema))
+                });
+            }
+        }
+    }
+
+    fn stray_text(&mut self, node: Node<'_, '_>, schema: &'static Element) {
+        let raw = self.findings.text(node.range());
+        let text = raw.trim();
+        if text.is_empty() {
+            return;
+        }
+        let start = node.range().start + (raw.len() - raw.trim_start().len());
+        let message = format!("text within `<{}>`: `{}`", schema.name, shown(text));
+        let help = "remove it, or make it a comment: `<!-- ... -->`";
+        self.findings.report(Code::StrayText, start..start + text.len(), message, help);
+    }
+}
+
+/// What the author of an unknown attribute may have meant.
+fn help_for_attribute(name: &str, schema: &Element) -> String {
+    let known = schema.attributes.iter().map(|&(known, _)| known);
+    if let Some(meant) = nearest(name, known) {
+        return format!("did you mean `{meant}`?");
+    }
+    let elsewhere = ELEMENTS.iter().find(|element| element.attribute(name) == Some(Fate::Read));
+    if let Some(element) = elsewhere {
+        return format!("it belongs to `<{}>`", element.name);
+    }
+    let read = schema.attributes.iter().filter(|(_, fate)| *fate == Fate::Read);
+    let read: Vec<String> = read.map(|(known, _)| format!("`{known}`")).collect();
+    match read.as_slice() {
+        [] => format!("remove it; `<{}>` has no attributes", schema.name),
+        names => format!("remove it; `<{}>` has {}", schema.name, names.join(", ")),
+    }
+}
+
+/// What the author of an unknown element may have meant.
+fn help_for_element(name: &str, schema: &Element) -> String {
+    if let Some(meant) = nearest(name, schema.children.iter().map(Child::name)) {
+        return format!("did you mean `<{meant}>`?");
+    }
+    if let Some(parent) = ELEMENTS.iter().find(|element| element.child(name).is_some()) {
+        return format!("it belongs into `<{}>`", parent.name);
+    }
+    if schema.attribute(name) == Some(Fate::Read) {
+        return format!("write it as an attribute: `<{} {name}=\"...\">`", schema.name);
+    }
+    "remove it; cluster.conf(5) lists all elements".to_owned()
+}
