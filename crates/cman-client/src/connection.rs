@@ -1,0 +1,189 @@
+//! Requests and their answers.
+
+use crate::{error::Error, events::Events, wire::Wire};
+use cman_ipc::{
+    Hello, Message, NodesReply, Reply, Request, StatusReply, Welcome, paths, reply::VersionReply,
+};
+use cman_types::NodeId;
+use std::{path::Path, time::Duration};
+
+/// How long a daemon may take for an answer before it counts as stuck.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which of the daemon's sockets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Socket {
+    /// For everything; by default only root may use it.
+    Admin,
+    /// For reading.
+    Public,
+}
+
+impl Socket {
+    const fn file(self) -> &'static str {
+        match self {
+            Self::Admin => paths::ADMIN_SOCKET,
+            Self::Public => paths::PUBLIC_SOCKET,
+        }
+    }
+}
+
+/// A conversation with the daemon.
+#[derive(Debug)]
+pub struct Connection {
+    wire: Wire,
+    welcome: Welcome,
+}
+
+impl Connection {
+    /// Connects to the daemon of `run_dir` and greets it; `program` is for its log.
+    ///
+    /// # Errors
+    /// When none runs there, or it may not be used, or it speaks no common version.
+    pub fn open(run_dir: &Path, socket: Socket, program: &str) -> Result<Self, Error> {
+        let mut wire = Wire::connect(&run_dir.join(socket.file()))?;
+        wire.send(&Message::Hello(Hello::from_program(program)), PATIENCE)?;
+        match wire.receive(Some(PATIENCE))? {
+            Some(Message::Welcome(welcome)) => Ok(Self { wire, welcome }),
+            Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
+            Some(_) => Err(Error::Unexpected),
+            None => Err(Error::Closed),
+        }
+    }
+
+    /// The daemon's process id and release.
+    #[must_use]
+    pub const fn daemon(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// How this node and its cluster are.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub fn status(&mut self) -> Result<StatusReply, Error> {
+        match self.ask(Request::Status)? {
+            Reply::Status(status) => Ok(*status),
+            _ => Err(Error::Unexpected),
+        }
+    }
+
+    /// All configured nodes.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub fn nodes(&mut self) -> Result<NodesReply, Error> {
+        match self.ask(Request::Nodes)? {
+            Reply::Nodes(nodes) => Ok(nodes),
+            _ => Err(Error::Unexpected),
+        }
+    }
+
+    /// Versions of the daemon and the configuration.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub fn version(&mut self) -> Result<VersionReply, Error> {
+        match self.ask(Request::Version)? {
+            Reply::Version(version) => Ok(version),
+            _ => Err(Error::Unexpected),
+        }
+    }
+
+    /// Makes the daemon leave the cluster and end; returns once it has accepted that.
+    /// Admin socket only.
+    ///
+    /// # Errors
+    /// When it refuses, for example [`Error::is_busy`] during a view change.
+    pub fn leave(&mut self, remove: bool, force: bool) -> Result<(), Error> {
+        self.order(Request::Leave { remove, force })
+    }
+
+    /// Puts a node out of the cluster for good; returns once that is accepted. Admin socket only.
+    ///
+    /// # Errors
+    /// When the daemon refuses, for example because it knows no such node.
+    pub fn kill(&mut self, node: NodeId) -> Result<(), Error> {
+        self.order(Request::Kill { node })
+    }
+
+    /// The latest lines of the daemon's log, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub fn logs(&mut self) -> Result<Vec<String>, Error> {
+        let mut lines = Vec::new();
+        let mut reply = self.ask(Request::Logs)?;
+        loop {
+            let Reply::Logs(chunk) = reply else { return Err(Error::Unexpected) };
+            lines.extend(chunk.lines);
+            if chunk.last {
+                return Ok(lines);
+            }
+            reply = self.reply()?;
+        }
+    }
+
+    /// The flight recorder, as a file. Admin socket only.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub fn recorder(&mut self) -> Result<Vec<u8>, Error> {
+        let mut file = Vec::new();
+        let mut reply = self.ask(Request::Recorder)?;
+        loop {
+            let Reply::Recorder(chunk) = reply else { return Err(Error::Unexpected) };
+            file.extend(chunk.bytes);
+            if chunk.last {
+                return Ok(file);
+            }
+            reply = self.reply()?;
+        }
+    }
+
+    /// Turns the conversation into a stream of events. The view and the quorum of this moment
+    /// come first.
+    ///
+    /// # Errors
+    /// When the daemon refuses.
+    pub fn subscribe(mut self) -> Result<Events, Error> {
+        self.order(Request::Subscribe)?;
+        Ok(Events::new(self.wire))
+    }
+
+    /// Waits until the daemon closes the connection, which it does when it has left; at most
+    /// `patience`, for ever without.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] when it did not.
+    pub fn wait_for_end(mut self, patience: Option<Duration>) -> Result<(), Error> {
+        match self.wire.receive(patience) {
+            Ok(None) | Err(Error::Closed) => Ok(()),
+            Ok(Some(Message::Reply(Reply::Error(error)))) => Err(Error::Refused(error)),
+            Ok(Some(_)) => Err(Error::Unexpected),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for something whose only answer is that it was accepted.
+    fn order(&mut self, request: Request) -> Result<(), Error> {
+        match self.ask(request)? {
+            Reply::Done => Ok(()),
+            _ => Err(Error::Unexpected),
+        }
+    }
+
+    fn ask(&mut self, request: Request) -> Result<Reply, Error> {
+        self.wire.send(&Message::Request(request), PATIENCE)?;
+        self.reply()
+    }
+
+    fn reply(&mut self) -> Result<Reply, Error> {
+        match self.wire.receive(Some(PATIENCE))? {
+            Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
+            Some(Message::Reply(reply)) => Ok(reply),
+            Some(_) => Err(Error::Unexpected),
+            None => Err(Error::Closed),
+        }
+    }
+}

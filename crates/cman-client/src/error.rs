@@ -1,0 +1,145 @@
+//! What can go wrong between a client and the daemon, and what to try then.
+
+use cman_io::lease_page::LeaseError;
+use cman_ipc::{DecodeError, EncodeError, ErrorCode, ErrorReply};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// Why a question to the daemon has no answer. The message is one sentence that says what is
+/// wrong; [`Error::advice`] says what to try.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The daemon closed the connection.
+    #[error("The cluster daemon closed the connection; it is ending or has died.")]
+    Closed,
+    /// The socket exists, but the caller may not use it.
+    #[error("You are not permitted to use {}.", .socket.display())]
+    Forbidden {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// The system refused something else.
+    #[error("Cannot talk to the cluster daemon through {}: {source}.", .socket.display())]
+    Io {
+        /// The socket.
+        socket: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no lease page, or it cannot be read.
+    #[error("Cannot read the quorum lease: {source}.")]
+    Lease {
+        /// What is wrong with it.
+        #[from]
+        source: LeaseError,
+    },
+    /// What the daemon says makes no sense.
+    #[error("The cluster daemon said something that cannot be read: {source}.")]
+    Malformed {
+        /// What is wrong with it.
+        #[from]
+        source: DecodeError,
+    },
+    /// There is no socket in the run directory.
+    #[error("The cluster daemon is not running: there is no {}.", .socket.display())]
+    NotRunning {
+        /// The socket that was looked for.
+        socket: PathBuf,
+    },
+    /// The daemon understood and said no.
+    #[error("{}", .0.text)]
+    Refused(ErrorReply),
+    /// Nobody listens on the socket.
+    #[error("The cluster daemon is not running: it left {} behind.", .socket.display())]
+    Stale {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// No answer in time.
+    #[error("The cluster daemon gave no answer for {} seconds.", .after.as_secs_f32())]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The path of the socket does not fit into an address.
+    #[error(
+        "The path {} is too long for a socket, which may have 107 bytes.", .socket.display()
+    )]
+    TooLong {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// The daemon answered another question than was asked.
+    #[error("The cluster daemon answered something else than was asked.")]
+    Unexpected,
+    /// The request does not fit into a message.
+    #[error("The request cannot be sent: {source}.")]
+    Unsendable {
+        /// Why.
+        #[from]
+        source: EncodeError,
+    },
+}
+
+impl Error {
+    /// What to try, one sentence; empty if there is nothing to say.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match self {
+            Self::NotRunning { .. } | Self::Stale { .. } => {
+                "Start it with `cman_tool join` or `systemctl start cman`; if it uses another run \
+                 directory, name that with --run-dir."
+                    .to_owned()
+            }
+            Self::Forbidden { socket } if is_admin(socket) => {
+                "Ask again as root, or as the user that the daemon runs as.".to_owned()
+            }
+            Self::Forbidden { .. } => {
+                "Ask again as root, or as a member of the group that owns the socket.".to_owned()
+            }
+            Self::Closed => "The daemon's log says why.".to_owned(),
+            Self::TimedOut { .. } => {
+                "See with `systemctl status cman` or `ps` whether it is stopped or the machine is \
+                 overloaded."
+                    .to_owned()
+            }
+            Self::TooLong { .. } => "Choose a shorter run directory with --run-dir.".to_owned(),
+            Self::Malformed { .. } | Self::Unexpected => {
+                "Check that the tool and the daemon come from the same release.".to_owned()
+            }
+            Self::Refused(reply) => reply.advice.clone(),
+            Self::Io { .. } | Self::Lease { .. } | Self::Unsendable { .. } => String::new(),
+        }
+    }
+
+    /// Whether no daemon is there, as opposed to one that cannot be used.
+    #[must_use]
+    pub const fn is_not_running(&self) -> bool {
+        matches!(self, Self::NotRunning { .. } | Self::Stale { .. })
+    }
+
+    /// Whether the daemon asks to be asked again later.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        matches!(self, Self::Refused(ErrorReply { code: ErrorCode::Busy, .. }))
+    }
+
+    /// The error for a connection attempt that the system refused.
+    pub(crate) fn connecting(socket: PathBuf, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotRunning { socket },
+            io::ErrorKind::ConnectionRefused => Self::Stale { socket },
+            io::ErrorKind::PermissionDenied => Self::Forbidden { socket },
+            io::ErrorKind::InvalidInput => Self::TooLong { socket },
+            _ => Self::Io { socket, source },
+        }
+    }
+}
+
+fn is_admin(socket: &Path) -> bool {
+    socket.ends_with(cman_ipc::paths::ADMIN_SOCKET)
+}

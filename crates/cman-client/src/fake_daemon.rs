@@ -1,0 +1,84 @@
+//! A daemon that gives canned answers, for tests.
+
+use cman_ipc::{Decoder, Message, Request, Welcome, encode, hello::VERSIONS, paths};
+use std::{
+    io::{self, Read, Write},
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
+
+/// What the fake answers to a request; it closes the connection if that is nothing.
+type Answer = dyn Fn(Request) -> Vec<Message> + Send + Sync;
+
+/// Listens on both sockets of a run directory until it is dropped. Conversations that have begun
+/// go on.
+#[derive(Debug)]
+pub struct FakeDaemon {
+    sockets: [PathBuf; 2],
+}
+
+impl FakeDaemon {
+    /// Binds the sockets in `run_dir` and answers by `answer`.
+    ///
+    /// # Errors
+    /// When they cannot be bound.
+    pub fn start(
+        run_dir: &Path,
+        answer: impl Fn(Request) -> Vec<Message> + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let answer: Arc<Answer> = Arc::new(answer);
+        let sockets = [paths::PUBLIC_SOCKET, paths::ADMIN_SOCKET].map(|file| run_dir.join(file));
+        for socket in &sockets {
+            let listener = UnixListener::bind(socket)?;
+            let answer = Arc::clone(&answer);
+            thread::spawn(move || accept_all(&listener, &answer));
+        }
+        Ok(Self { sockets })
+    }
+}
+
+impl Drop for FakeDaemon {
+    fn drop(&mut self) {
+        for socket in &self.sockets {
+            let _already_gone = std::fs::remove_file(socket);
+        }
+    }
+}
+
+fn accept_all(listener: &UnixListener, answer: &Arc<Answer>) {
+    while let Ok((stream, _)) = listener.accept() {
+        let answer = Arc::clone(answer);
+        // A client that goes away in the middle is no concern of the fake.
+        thread::spawn(move || drop(converse(stream, &*answer)));
+    }
+}
+
+fn converse(mut stream: UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut decoder = Decoder::new();
+    let mut bytes = [0; 4096];
+    loop {
+        while let Some(message) = decoder.next_message().map_err(io::Error::other)? {
+            let answers = match message {
+                Message::Hello(_) => vec![welcome()],
+                Message::Request(request) => answer(request),
+                _ => Vec::new(),
+            };
+            if answers.is_empty() {
+                return Ok(());
+            }
+            for answer in &answers {
+                stream.write_all(&encode(answer).map_err(io::Error::other)?)?;
+            }
+        }
+        match stream.read(&mut bytes)? {
+            0 => return Ok(()),
+            len => decoder.feed(bytes.get(..len).unwrap_or_default()),
+        }
+    }
+}
+
+fn welcome() -> Message {
+    Message::Welcome(Welcome { version: *VERSIONS.end(), pid: 4711, release: "0.1.0".to_owned() })
+}

@@ -1,0 +1,252 @@
+//! Conversations with a fake daemon, and with none.
+
+use crate::{Connection, Error, Lease, Socket, fake_daemon::FakeDaemon};
+use cman_ipc::{
+    ErrorCode, ErrorReply, Event, EventMessage, Message, Reply, Request,
+    event::ShutdownEvent,
+    frame::{BODY_MAX, HEADER_LEN},
+    kind,
+    paths::{ADMIN_SOCKET, PUBLIC_SOCKET},
+    reply::{LogsChunk, RecorderChunk, VersionReply},
+};
+use cman_types::NodeId;
+use std::{
+    fs,
+    io::{Read, Write},
+    os::unix::net::UnixListener,
+    path::Path,
+    thread,
+    time::Duration,
+};
+
+fn reply(reply: Reply) -> Vec<Message> {
+    vec![Message::Reply(reply)]
+}
+
+fn refusal(code: ErrorCode) -> Vec<Message> {
+    reply(Reply::Error(ErrorReply { code, text: "No.".into(), advice: "Do not ask.".into() }))
+}
+
+fn open(run_dir: &Path) -> Result<Connection, Error> {
+    Connection::open(run_dir, Socket::Public, "test")
+}
+
+/// A connection to a fake daemon that answers by `answer`.
+fn connected(
+    answer: impl Fn(Request) -> Vec<Message> + Send + Sync + 'static,
+) -> (Connection, FakeDaemon, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let daemon = FakeDaemon::start(dir.path(), answer).unwrap();
+    (open(dir.path()).unwrap(), daemon, dir)
+}
+
+/// A daemon that sends these bytes, whatever it hears, and closes.
+fn connect_to_bytes(bytes: Vec<u8>) -> Error {
+    let dir = tempfile::tempdir().unwrap();
+    let listener = UnixListener::bind(dir.path().join(PUBLIC_SOCKET)).unwrap();
+    let daemon = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(&bytes).unwrap();
+        // Closing with something unread would take the bytes away from the client.
+        let mut hello = [0; 64];
+        assert!(stream.read(&mut hello).unwrap() > 0);
+    });
+    let error = open(dir.path()).unwrap_err();
+    daemon.join().unwrap();
+    error
+}
+
+#[test]
+fn without_a_socket_it_says_how_to_start_a_daemon() {
+    let dir = tempfile::tempdir().unwrap();
+    for run_dir in [dir.path().to_owned(), dir.path().join("missing")] {
+        let error = open(&run_dir).unwrap_err();
+        assert!(error.is_not_running());
+        let socket = run_dir.join(PUBLIC_SOCKET);
+        assert_eq!(
+            error.to_string(),
+            format!("The cluster daemon is not running: there is no {}.", socket.display())
+        );
+        assert!(error.advice().contains("cman_tool join"));
+    }
+}
+
+#[test]
+fn a_socket_left_behind_is_told_from_a_living_one() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(UnixListener::bind(dir.path().join(PUBLIC_SOCKET)).unwrap());
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::Stale { .. }), "{error:?}");
+    assert!(error.is_not_running());
+}
+
+#[test]
+fn a_path_too_long_for_a_socket_is_called_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = dir.path().join("x".repeat(120));
+    let error = open(&run_dir).unwrap_err();
+    assert!(matches!(error, Error::TooLong { .. }), "{error:?}");
+    assert!(error.advice().contains("--run-dir"));
+}
+
+#[test]
+fn a_forbidden_socket_says_who_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let _listener = UnixListener::bind(dir.path().join(ADMIN_SOCKET)).unwrap();
+    let error = Error::connecting(
+        dir.path().join(ADMIN_SOCKET),
+        std::io::ErrorKind::PermissionDenied.into(),
+    );
+    assert!(matches!(error, Error::Forbidden { .. }));
+    assert!(error.advice().contains("as root"));
+    let public = Error::connecting(
+        dir.path().join(PUBLIC_SOCKET),
+        std::io::ErrorKind::PermissionDenied.into(),
+    );
+    assert!(public.advice().contains("group"));
+}
+
+#[test]
+fn an_answer_arrives() {
+    let version = VersionReply { release: "9.9.9".into(), config_version: 4, wire_version: 1 };
+    let answer = version.clone();
+    let (mut connection, _daemon, _dir) = connected(move |request| {
+        assert_eq!(request, Request::Version);
+        reply(Reply::Version(answer.clone()))
+    });
+    assert_eq!(connection.daemon().pid, 4711);
+    assert_eq!(connection.version().unwrap(), version);
+}
+
+#[test]
+fn orders_arrive_as_they_were_given() {
+    let (mut connection, _daemon, _dir) = connected(|request| {
+        let seven = NodeId::new(7).unwrap();
+        assert!(
+            [
+                Request::Kill { node: seven },
+                Request::Leave { remove: true, force: false },
+                Request::Leave { remove: false, force: true },
+            ]
+            .contains(&request)
+        );
+        reply(Reply::Done)
+    });
+    connection.kill(NodeId::new(7).unwrap()).unwrap();
+    connection.leave(true, false).unwrap();
+    connection.leave(false, true).unwrap();
+}
+
+#[test]
+fn a_refusal_keeps_its_words() {
+    let (mut connection, _daemon, _dir) = connected(|_| refusal(ErrorCode::Busy));
+    let error = connection.leave(false, false).unwrap_err();
+    assert!(error.is_busy());
+    assert_eq!((error.to_string(), error.advice()), ("No.".into(), "Do not ask.".into()));
+}
+
+#[test]
+fn another_answer_than_asked_for_is_refused() {
+    let (mut connection, _daemon, _dir) = connected(|_| reply(Reply::Done));
+    assert!(matches!(connection.status(), Err(Error::Unexpected)));
+    assert!(matches!(connection.nodes(), Err(Error::Unexpected)));
+    assert!(matches!(connection.logs(), Err(Error::Unexpected)));
+}
+
+#[test]
+fn chunks_are_put_together() {
+    let (mut connection, _daemon, _dir) = connected(|request| match request {
+        Request::Logs => [("one", false), ("two", true)]
+            .map(|(line, last)| LogsChunk { lines: vec![line.into()], last })
+            .map(|chunk| Message::Reply(Reply::Logs(chunk)))
+            .into(),
+        _ => [(vec![1, 2], false), (vec![], false), (vec![3], true)]
+            .map(|(bytes, last)| RecorderChunk { bytes, last })
+            .map(|chunk| Message::Reply(Reply::Recorder(chunk)))
+            .into(),
+    });
+    assert_eq!(connection.logs().unwrap(), ["one", "two"]);
+    assert_eq!(connection.recorder().unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn events_come_until_the_daemon_closes_and_unknown_ones_are_skipped() {
+    let event = EventMessage {
+        at: 1,
+        monotonic_ns: 2,
+        event: Event::Shutdown(ShutdownEvent { text: "told to".into() }),
+    };
+    let sent = event.clone();
+    let (connection, _daemon, _dir) = connected(move |_| {
+        vec![
+            Message::Reply(Reply::Done),
+            Message::Unknown { kind: kind::EVENTS + 99 },
+            Message::Event(sent.clone()),
+        ]
+    });
+    let mut events = connection.subscribe().unwrap();
+    assert_eq!(events.next().unwrap().unwrap(), event);
+    let brief = Some(Duration::from_millis(20));
+    assert!(matches!(events.next_within(brief), Err(Error::TimedOut { .. })));
+}
+
+#[test]
+fn a_daemon_that_ends_ends_the_events() {
+    let listener_dir = tempfile::tempdir().unwrap();
+    let socket = listener_dir.path().join(PUBLIC_SOCKET);
+    let listener = UnixListener::bind(&socket).unwrap();
+    let daemon = thread::spawn(move || drop(listener.accept().unwrap()));
+    assert!(matches!(open(listener_dir.path()), Err(Error::Closed)));
+    daemon.join().unwrap();
+}
+
+#[test]
+fn leaving_is_over_when_the_daemon_closes() {
+    let (mut connection, _daemon, _dir) = connected(|request| match request {
+        Request::Leave { .. } => reply(Reply::Done),
+        _ => Vec::new(),
+    });
+    connection.leave(false, false).unwrap();
+    assert!(matches!(
+        connection.wait_for_end(Some(Duration::from_millis(20))),
+        Err(Error::TimedOut { .. })
+    ));
+    let (mut connection, _daemon, _dir) = connected(|_| Vec::new());
+    assert!(matches!(connection.status(), Err(Error::Closed)));
+    connection.wait_for_end(Some(Duration::from_secs(5))).unwrap();
+}
+
+#[test]
+fn garbage_from_a_daemon_is_an_error() {
+    let mut endless = vec![0; HEADER_LEN];
+    endless[..4].copy_from_slice(&u32::try_from(BODY_MAX + 1).unwrap().to_le_bytes());
+    assert!(matches!(connect_to_bytes(endless), Error::Malformed { .. }));
+    assert!(matches!(connect_to_bytes(vec![0xff; 64]), Error::Malformed { .. }));
+    // A greeting cut off in the middle.
+    assert!(matches!(connect_to_bytes(vec![9, 0, 0, 0, 1]), Error::Closed));
+}
+
+#[test]
+fn the_lease_is_read_from_the_page_and_followed_to_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let run_dir = dir.path().join("run");
+    fs::create_dir(&run_dir).unwrap();
+    assert!(matches!(Lease::open(&run_dir), Err(Error::Lease { .. })));
+
+    let node = NodeId::new(1).unwrap();
+    let publish = || {
+        let writer = cman_io::lease_page::LeaseWriter::create(&run_dir, node).unwrap();
+        writer.publish(Some(cman_io::clock::now() + Duration::from_secs(60)));
+        writer
+    };
+    let first = publish();
+    let mut lease = Lease::open(&run_dir).unwrap();
+    assert!(lease.is_quorate());
+    drop(first);
+    assert!(!lease.is_quorate());
+
+    fs::remove_dir_all(&run_dir).unwrap();
+    fs::create_dir(&run_dir).unwrap();
+    let _second = publish();
+    assert!(lease.is_quorate());
+}

@@ -1,0 +1,90 @@
+//! Moves messages over the socket.
+
+use crate::error::Error;
+use cman_ipc::{Decoder, Message, encode};
+use std::{
+    io::{self, Read, Write},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// How many bytes are read at a time.
+const READ_MAX: usize = 16 << 10;
+
+/// A socket that carries messages.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: UnixStream,
+    socket: PathBuf,
+    decoder: Decoder,
+}
+
+impl Wire {
+    pub(crate) fn connect(socket: &Path) -> Result<Self, Error> {
+        match UnixStream::connect(socket) {
+            Ok(stream) => Ok(Self { stream, socket: socket.to_owned(), decoder: Decoder::new() }),
+            Err(source) => Err(Error::connecting(socket.to_owned(), source)),
+        }
+    }
+
+    /// Sends one message, waiting at most `patience` for room.
+    pub(crate) fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
+        let bytes = encode(message)?;
+        let sent = self
+            .stream
+            .set_write_timeout(Some(patience))
+            .and_then(|()| self.stream.write_all(&bytes));
+        sent.map_err(|error| self.failed(error, patience))
+    }
+
+    /// The next message, or `None` when the daemon closed between two messages. Without
+    /// `patience` it waits for ever.
+    pub(crate) fn receive(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Error> {
+        let deadline = patience.map(|patience| (patience, Instant::now() + patience));
+        let mut bytes = [0; READ_MAX];
+        loop {
+            if let Some(message) = self.decoder.next_message()? {
+                return Ok(Some(message));
+            }
+            match self.read(&mut bytes, deadline)? {
+                [] if self.decoder.is_inside_message() => return Err(Error::Closed),
+                [] => return Ok(None),
+                bytes => self.decoder.feed(bytes),
+            }
+        }
+    }
+
+    /// Reads once; nothing at the end of the stream.
+    fn read<'a>(
+        &mut self,
+        bytes: &'a mut [u8],
+        deadline: Option<(Duration, Instant)>,
+    ) -> Result<&'a [u8], Error> {
+        let patience = deadline.map_or(Duration::ZERO, |(patience, _)| patience);
+        loop {
+            let left = deadline.map(|(_, end)| end.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(Error::TimedOut { after: patience });
+            }
+            let read = self.stream.set_read_timeout(left).and_then(|()| self.stream.read(bytes));
+            match read {
+                Ok(len) => return Ok(bytes.get(..len).unwrap_or_default()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A daemon that ended with our request unread resets the connection.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(&[]),
+                Err(error) => return Err(self.failed(error, patience)),
+            }
+        }
+    }
+
+    fn failed(&self, source: io::Error, patience: Duration) -> Error {
+        match source.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                Error::TimedOut { after: patience }
+            }
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Closed,
+            _ => Error::Io { socket: self.socket.clone(), source },
+        }
+    }
+}
