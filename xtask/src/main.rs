@@ -1,2 +1,70 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! Everything CI runs, the sandbox, and what releases need: `cargo xtask --help`.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`stages`] | `test`: the stages, in the order CI runs them |
+//! | [`runner`] | running a stage: heading, duration, counting, how to repeat it |
+//! | [`tally`] | counting passed and failed tests in what test runners print |
+//! | [`tidy`] | rules of the house that no compiler checks |
+//! | [`simulation`] | `sim`: the simulator, built as it has to be |
+//! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
+//! | [`sandbox`] | `sandbox`: a cluster to look at |
+//! | [`packages`] | installing what a task needs |
+//! | [`repository`] | where things are |
+#![forbid(unsafe_code)]
+
+mod mutants;
+mod packages;
+mod repository;
+mod runner;
+mod sandbox;
+mod simulation;
+mod stages;
+mod tally;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Development tasks of cman.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run everything that CI runs
+    Test(stages::Options),
+    /// Check the rules of the house that no compiler checks
+    Tidy,
+    /// Run the simulator; without arguments, say what it can do
+    Sim(simulation::Options),
+    /// Start a cluster in network namespaces on this machine and show it live
+    Sandbox(sandbox::Options),
+    /// Apply each deliberate fault and see that the simulator catches it
+    Mutants(mutants::Options),
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: &Task) -> Result<()> {
+    match task {
+        Task::Test(options) => stages::run(options),
+        Task::Tidy => tidy::run(),
+        Task::Sim(options) => simulation::run(options),
+        Task::Sandbox(options) => sandbox::run(options),
+        Task::Mutants(options) => mutants::run(options),
+    }
+}

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail};
 use std::{
     ffi::OsString,
     io::Write,
+    os::unix::process::CommandExt,
     process::{Command, Output, Stdio},
 };
 
@@ -29,10 +30,12 @@ pub fn run(program: &str, args: &[&str]) -> Result<String> {
     run_with_input(program, args, "")
 }
 
-/// As [`run`], with `input` on the program's stdin.
+/// As [`run`], with `input` on the program's stdin. The program runs in a process group of its
+/// own: a Ctrl-C must not interrupt the command that cleans up after the first one.
 pub fn run_with_input(program: &str, args: &[&str], input: &str) -> Result<String> {
     let mut child = system_command(program)
         .args(args)
+        .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

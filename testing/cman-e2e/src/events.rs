@@ -4,6 +4,7 @@ use crate::report::Event;
 use anyhow::{Context, Result};
 use std::{
     io::{BufRead, BufReader},
+    os::unix::process::CommandExt,
     process::{Child, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{JoinHandle, spawn},
@@ -28,6 +29,7 @@ impl EventStream {
     /// Starts gathering what `tool` (a complete `cman_tool events --json` command) prints.
     pub fn start(mut tool: Command) -> Result<Self> {
         let mut tool = tool
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()

@@ -1,0 +1,241 @@
+//! `mutants`: deliberate faults, each of which the simulator must catch.
+//!
+//! A checker that cannot fail proves nothing. Each file `testing/mutants/NAME.patch` breaks one
+//! rule of the protocol. It is applied to a copy of the sources, the simulator is built from
+//! them and run, first the named scenarios, then seeds. A mutant that survives, does not apply or
+//! does not build is a failure.
+
+use crate::{packages, repository};
+use anyhow::{Context, Result, ensure};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+/// Where the patches are.
+const PATCHES: &str = "testing/mutants";
+
+/// What `cargo xtask mutants` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Only these, by name; all if none is given
+    names: Vec<String>,
+    /// How many seeds a mutant may survive
+    #[arg(long, default_value_t = 500)]
+    seeds: u32,
+}
+
+/// A deliberate fault.
+#[derive(Debug, PartialEq, Eq)]
+struct Mutant {
+    name: String,
+    /// The rule it breaks.
+    rule: String,
+    /// Which checker should notice.
+    caught_by: String,
+    /// The files it changes.
+    files: Vec<PathBuf>,
+}
+
+/// How a mutant fared.
+#[derive(Debug)]
+enum Fate {
+    /// Caught; what the simulator said of it in one line.
+    Caught(String),
+    /// Not caught.
+    Survived,
+    /// The patch does not apply, or what it makes does not build.
+    Useless(String),
+}
+
+/// Runs the mutants and prints a table.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    packages::ensure(&[("git", "git")])?;
+    let mutants = chosen(all()?, &options.names)?;
+    let copy = Copy::make()?;
+    println!("building the simulator without faults first");
+    copy.build().map_err(anyhow::Error::msg).context("the sources do not build as they are")?;
+    let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
+    println!("\n{:<width$}  {:<9}  fate", "mutant", "rule");
+    let mut uncaught = 0;
+    for mutant in &mutants {
+        let start = Instant::now();
+        let fate = copy.fate(mutant, options.seeds)?;
+        let text = match &fate {
+            Fate::Caught(how) => format!("caught: {how}"),
+            Fate::Survived => format!("SURVIVED; {} should have noticed", mutant.caught_by),
+            Fate::Useless(why) => format!("USELESS: {why}"),
+        };
+        let seconds = start.elapsed().as_secs();
+        println!("{:<width$}  {:<9}  {text} ({seconds} s)", mutant.name, mutant.rule);
+        uncaught += usize::from(!matches!(fate, Fate::Caught(_)));
+    }
+    ensure!(uncaught == 0, "{uncaught} of {} mutants were not caught", mutants.len());
+    println!("\nall {} mutants were caught", mutants.len());
+    Ok(())
+}
+
+/// All mutants, by name.
+fn all() -> Result<Vec<Mutant>> {
+    let directory = repository::root().join(PATCHES);
+    let listed = fs::read_dir(&directory).with_context(|| format!("no mutants in {PATCHES}"))?;
+    let mut mutants = Vec::new();
+    for entry in listed {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "patch") {
+            let text = fs::read_to_string(&path)?;
+            let name = path.file_stem().unwrap_or_default().to_string_lossy();
+            mutants.push(parse(&name, &text)?);
+        }
+    }
+    mutants.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(mutants)
+}
+
+fn chosen(mut mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>> {
+    for name in names {
+        ensure!(mutants.iter().any(|mutant| mutant.name == *name), "no mutant is called {name}");
+    }
+    if !names.is_empty() {
+        mutants.retain(|mutant| names.contains(&mutant.name));
+    }
+    ensure!(!mutants.is_empty(), "there are no mutants in {PATCHES}");
+    Ok(mutants)
+}
+
+/// Reads the header of a patch: lines `# rule: ...`, `# caught-by: ...` and a description.
+fn parse(name: &str, text: &str) -> Result<Mutant> {
+    let header = |key: &str| {
+        let value = text.lines().find_map(|line| line.strip_prefix(&format!("# {key}: ")));
+        let value =
+            value.with_context(|| format!("{PATCHES}/{name}.patch has no `# {key}: ` line"));
+        value.map(str::to_owned)
+    };
+    let changed = text.lines().filter_map(|line| line.strip_prefix("+++ b/"));
+    let files: Vec<_> = changed.map(|file| PathBuf::from(file.trim_end())).collect();
+    ensure!(!files.is_empty(), "{PATCHES}/{name}.patch changes no file");
+    let (rule, caught_by) = (header("rule")?, header("caught-by")?);
+    Ok(Mutant { name: name.to_owned(), rule, caught_by, files })
+}
+
+/// A copy of the sources that may be broken, with a build directory that lasts, so that each
+/// mutant builds only what it changes.
+#[derive(Debug)]
+struct Copy {
+    tree: PathBuf,
+    build: PathBuf,
+}
+
+impl Copy {
+    fn make() -> Result<Self> {
+        let base = repository::target().join("mutants");
+        let copy = Self { tree: base.join("tree"), build: base.join("build") };
+        for file in repository::files()? {
+            copy.restore(&file)?;
+        }
+        Ok(copy)
+    }
+
+    /// Brings one file back to what it is in the repository. A file that is so already keeps its
+    /// time of change, so that cargo does not build it again.
+    fn restore(&self, file: &Path) -> Result<()> {
+        let (from, to) = (repository::root().join(file), self.tree.join(file));
+        let original =
+            fs::read(&from).with_context(|| format!("cannot read {}", from.display()))?;
+        if fs::read(&to).is_ok_and(|copied| copied == original) {
+            return Ok(());
+        }
+        fs::create_dir_all(to.parent().unwrap_or(&self.tree))?;
+        fs::write(&to, original).with_context(|| format!("cannot write {}", to.display()))
+    }
+
+    fn fate(&self, mutant: &Mutant, seeds: u32) -> Result<Fate> {
+        let fate = self.apply(mutant).and_then(|()| self.build());
+        let fate = match fate {
+            Err(why) => Fate::Useless(why),
+            Ok(()) => self.simulate(seeds)?,
+        };
+        mutant.files.iter().try_for_each(|file| self.restore(file))?;
+        Ok(fate)
+    }
+
+    fn apply(&self, mutant: &Mutant) -> Result<(), String> {
+        let patch = repository::root().join(PATCHES).join(format!("{}.patch", mutant.name));
+        let mut git = Command::new("git");
+        git.arg("apply").arg(patch).current_dir(&self.tree);
+        // The copy lies inside the repository, but git must not take it for a part of it.
+        git.env("GIT_CEILING_DIRECTORIES", self.tree.parent().unwrap_or(&self.tree));
+        succeed(&mut git, "the patch does not apply")
+    }
+
+    fn build(&self) -> Result<(), String> {
+        let mut cargo = repository::cargo();
+        cargo.args(["build", "--quiet", "--profile", "sim", "--package", "cman-sim"]);
+        cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.build);
+        succeed(&mut cargo, "it does not build")
+    }
+
+    /// Runs the simulator until something fails.
+    fn simulate(&self, seeds: u32) -> Result<Fate> {
+        let seeds = seeds.to_string();
+        for arguments in [&["scenario", "--all"][..], &["run", "--seeds", &seeds]] {
+            let mut simulator = Command::new(self.build.join("sim/cman-sim"));
+            simulator.args(arguments).current_dir(&self.tree);
+            let output = simulator.output().context("cannot run the simulator")?;
+            if !output.status.success() {
+                let said = [output.stdout, output.stderr].concat();
+                return Ok(Fate::Caught(verdict(&String::from_utf8_lossy(&said))));
+            }
+        }
+        Ok(Fate::Survived)
+    }
+}
+
+/// The line in which the simulator says what broke.
+fn verdict(said: &str) -> String {
+    let telling = |line: &&str| {
+        let line = line.to_lowercase();
+        line.contains("failed") || line.contains("broken") || line.contains("panicked")
+    };
+    let line = said.lines().find(telling).or_else(|| said.lines().next_back());
+    line.unwrap_or("without a word").trim().to_owned()
+}
+
+/// Runs a command that must succeed; otherwise the reason, in one line.
+fn succeed(command: &mut Command, otherwise: &str) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{otherwise}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said.lines().find(|line| line.starts_with("error")).or(said.lines().next());
+    Err(format!("{otherwise}: {}", first.unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATCH: &str = "# rule: R-85\n# caught-by: quorum\nNo wait.\n\ndiff --git a/x.rs b/x.rs\n\
+                         --- a/x.rs\n+++ b/x.rs\n@@ -1 +1 @@\n-a\n+b\n";
+
+    #[test]
+    fn a_patch_says_what_it_breaks_and_who_notices() {
+        let mutant = parse("no-wait", PATCH).unwrap();
+        assert_eq!((mutant.rule.as_str(), mutant.caught_by.as_str()), ("R-85", "quorum"));
+        assert_eq!(mutant.files, [PathBuf::from("x.rs")]);
+        let error = parse("no-wait", &PATCH.replace("# rule", "rule")).unwrap_err();
+        assert!(error.to_string().contains("no `# rule: ` line"), "{error}");
+    }
+
+    #[test]
+    fn only_known_mutants_can_be_chosen() {
+        let mutants = || vec![parse("one", PATCH).unwrap(), parse("two", PATCH).unwrap()];
+        assert_eq!(chosen(mutants(), &["two".into()]).unwrap().len(), 1);
+        assert_eq!(chosen(mutants(), &[]).unwrap().len(), 2);
+        assert!(chosen(mutants(), &["three".into()]).is_err());
+        assert!(chosen(Vec::new(), &[]).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! `test`: the stages, in the order CI runs them.
+
+use crate::{
+    packages,
+    repository::{self, cargo},
+    runner::{Counting, Runner},
+    simulation, tidy,
+};
+use anyhow::Result;
+use std::{
+    process::{Command, Stdio},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// Seeds that every run simulates.
+const SEEDS_FIXED: &str = "300";
+
+/// Seeds that this run alone simulates, in the hope of something new.
+const SEEDS_FRESH: &str = "100";
+
+/// What `cargo xtask test` takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Leave out the end-to-end tests, which need root and several minutes
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Runs all stages up to the first that fails. The last line tells how many tests passed and
+/// failed; a check without tests of its own counts as one.
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let mut runner = Runner::default();
+    let outcome = all(&mut runner, options);
+    let minutes = start.elapsed().as_secs_f64() / 60.0;
+    if let Err(error) = &outcome {
+        println!("\n{error:#}");
+    }
+    println!("\nall stages took {minutes:.1} minutes");
+    let tally = runner.tally();
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    outcome
+}
+
+fn all(runner: &mut Runner, options: &Options) -> Result<()> {
+    if !options.quick {
+        // Before the long stages: who is not root should learn it now.
+        packages::ensure(packages::END_TO_END)?;
+    }
+    checks(runner)?;
+    tests(runner)?;
+    simulate(runner)?;
+    if options.quick { Ok(()) } else { end_to_end(runner) }
+}
+
+fn checks(runner: &mut Runner) -> Result<()> {
+    runner.command("formatting", Counting::One, with(&["fmt", "--all", "--check"]))?;
+    runner.stage("tidy", "cargo xtask tidy", tidy::tally)?;
+    let lints = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    runner.command("lints", Counting::One, with(&lints))?;
+    let mut documentation = with(&["doc", "--quiet", "--workspace", "--no-deps"]);
+    documentation.env("RUSTDOCFLAGS", "--deny warnings");
+    runner.command("documentation", Counting::One, documentation)?;
+    if answers(&["deny", "--version"]) {
+        let supply = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+        return runner.command("dependencies", Counting::One, with(&supply));
+    }
+    println!("\n=== dependencies: skipped, cargo-deny is not installed");
+    Ok(())
+}
+
+fn tests(runner: &mut Runner) -> Result<()> {
+    let unit = ["--workspace", "--exclude", "cman-e2e", "--lib", "--bins", "--tests"];
+    runner.command("unit and property tests", Counting::Tests, test_runner(&unit))?;
+    let examples = ["test", "--quiet", "--workspace", "--doc"];
+    runner.command("examples in the documentation", Counting::Tests, with(&examples))
+}
+
+fn simulate(runner: &mut Runner) -> Result<()> {
+    let scenarios = simulation::command(&["scenario", "--all"]);
+    runner.command("simulated scenarios", Counting::One, scenarios)?;
+    let fixed = simulation::command(&["run", "--seeds", SEEDS_FIXED]);
+    runner.command("simulation", Counting::One, fixed)?;
+    let from = fresh_seed().to_string();
+    let fresh = simulation::command(&["run", "--seeds", SEEDS_FRESH, "--from", &from]);
+    runner.command(&format!("simulation of fresh seeds from {from}"), Counting::One, fresh)
+}
+
+/// Real daemons, with release speed and the assertions on: the profile that the simulator has
+/// just been built with, so that nearly everything is there.
+fn end_to_end(runner: &mut Runner) -> Result<()> {
+    let programs = ["build", "--quiet", "--profile", "sim", "--package", "cmand"];
+    let programs = [&programs[..], &["--package", "cman_tool"]].concat();
+    runner.command("programs under test", Counting::One, with(&programs))?;
+    let mut tests = test_runner(&["--package", "cman-e2e"]);
+    tests.env("CMAN_BIN_DIR", repository::target().join("sim"));
+    runner.command("end-to-end tests", Counting::Tests, tests)
+}
+
+/// Nextest where it is installed, else what cargo brings.
+fn test_runner(arguments: &[&str]) -> Command {
+    let mut command = if answers(&["nextest", "--version"]) {
+        with(&["nextest", "run", "--cargo-quiet", "--no-fail-fast", "--status-level", "slow"])
+    } else {
+        with(&["test", "--quiet", "--no-fail-fast"])
+    };
+    command.args(arguments);
+    command
+}
+
+/// Whether cargo has this subcommand.
+fn answers(arguments: &[&str]) -> bool {
+    let mut command = with(arguments);
+    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn with(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(arguments);
+    command
+}
+
+/// A first seed that no run before this one had, as good as surely.
+fn fresh_seed() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_secs().wrapping_mul(1000)
+}

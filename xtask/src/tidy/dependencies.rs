@@ -1,0 +1,135 @@
+//! Which crate may use which: the arrows of ARCHITECTURE.md point one way.
+
+use super::Finding;
+use crate::repository;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a crate may use when it is built, apart from tests. Others may use whatever they need,
+/// except what [`NEVER`] says.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("cman-types", &[]),
+    ("cman-wire", &["cman-types", "crc32fast", "thiserror", "zerocopy"]),
+    ("cman-crypto", &["cman-types", "aws-lc-rs", "crc32fast", "thiserror", "zeroize"]),
+    ("cman-quorum", &["cman-types", "thiserror"]),
+    ("cman-proto", &["cman-types", "cman-wire", "cman-quorum", "thiserror", "tracing"]),
+    (
+        "cman-node",
+        &[
+            "cman-types",
+            "cman-wire",
+            "cman-crypto",
+            "cman-quorum",
+            "cman-proto",
+            "thiserror",
+            "tracing",
+        ],
+    ),
+    ("cman-config", &["cman-types", "roxmltree", "thiserror"]),
+    ("cman-ipc", &["cman-types", "postcard", "serde", "thiserror"]),
+    ("cman-client", &["cman-types", "cman-ipc", "cman-io", "rustix", "thiserror"]),
+];
+
+/// What a crate must not even use through others.
+const NEVER: &[(&str, &[&str])] = &[
+    ("cman-io", &["cman-proto", "cman-node"]),
+    ("cman_tool", &["cman-proto", "cman-node"]),
+    ("cman-sim", &["cman-io", "tokio"]),
+    ("cman-e2e", &["cman-proto", "cman-node", "cman-io"]),
+];
+
+/// Crates by name, with what they use when built.
+type Graph = BTreeMap<String, BTreeSet<String>>;
+
+/// Checks the workspace as it is.
+pub(crate) fn check() -> Result<Vec<Finding>> {
+    let mut cargo = repository::cargo();
+    cargo.args(["metadata", "--format-version", "1", "--no-deps"]);
+    let printed = cargo.output().context("cannot run cargo metadata")?;
+    ensure!(
+        printed.status.success(),
+        "cargo metadata failed: {}",
+        String::from_utf8_lossy(&printed.stderr).trim()
+    );
+    Ok(check_graph(&graph(&serde_json::from_slice(&printed.stdout)?)?))
+}
+
+fn graph(metadata: &Value) -> Result<Graph> {
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    packages.context("cargo metadata without packages")?.iter().map(uses).collect()
+}
+
+fn uses(package: &Value) -> Result<(String, BTreeSet<String>)> {
+    let name = |value: &Value| value.get("name").and_then(Value::as_str).map(str::to_owned);
+    let dependencies = package.get("dependencies").and_then(Value::as_array);
+    let built = dependencies.into_iter().flatten().filter(|d| d.get("kind") != Some(&"dev".into()));
+    Ok((name(package).context("a package without name")?, built.filter_map(name).collect()))
+}
+
+fn check_graph(graph: &Graph) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut find = |package: &str, what: String| {
+        findings.push(Finding { file: format!("{package}/Cargo.toml"), line: None, what });
+    };
+    for (package, uses) in graph {
+        if let Some((_, may)) = MAY_USE.iter().find(|(name, _)| name == package) {
+            for used in uses.iter().filter(|used| !may.contains(&used.as_str())) {
+                find(package, format!("must not use {used}: see the table in ARCHITECTURE.md"));
+            }
+        }
+        if let Some((_, never)) = NEVER.iter().find(|(name, _)| name == package) {
+            let all = reachable(graph, package);
+            for used in never.iter().filter(|used| all.contains(**used)) {
+                find(package, format!("must not use {used}, not even through others"));
+            }
+        }
+    }
+    findings
+}
+
+/// Everything a package uses, itself not included, through packages of the workspace.
+fn reachable<'a>(graph: &'a Graph, package: &str) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = vec![package];
+    while let Some(next) = open.pop() {
+        for used in graph.get(next).into_iter().flatten() {
+            if found.insert(used.as_str()) {
+                open.push(used);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn graph_of(arrows: &[(&str, &[&str])]) -> Graph {
+        let set = |uses: &[&str]| uses.iter().map(|&used| used.to_owned()).collect();
+        arrows.iter().map(|(package, uses)| ((*package).to_owned(), set(uses))).collect()
+    }
+
+    #[test]
+    fn logic_uses_only_what_it_may() {
+        let graph = graph_of(&[("cman-proto", &["cman-types", "tokio"])]);
+        let found = check_graph(&graph);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().contains("must not use tokio"));
+    }
+
+    #[test]
+    fn what_is_never_used_is_not_used_through_others() {
+        let graph = graph_of(&[("cman-sim", &["helper"]), ("helper", &["cman-io"])]);
+        assert_eq!(check_graph(&graph).len(), 1);
+    }
+
+    #[test]
+    fn tests_may_use_anything() {
+        let text = r#"{ "packages": [ { "name": "cman-types", "dependencies": [
+            { "name": "proptest", "kind": "dev" }, { "name": "rand", "kind": null } ] } ] }"#;
+        let graph = graph(&serde_json::from_str(text).unwrap()).unwrap();
+        assert_eq!(graph["cman-types"], BTreeSet::from(["rand".to_owned()]));
+    }
+}
