@@ -14,6 +14,14 @@
 //! | [`cluster`] | a lab with a daemon on each node, and bounded waiting |
 //! | [`report`] | what `cman_tool --json` prints, as types |
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
+//! | [`watch`] | the streams of several nodes, and what changed in them |
+//! | [`built`] | the programs under test, brought up to date |
+//! | [`turn`] | tests take turns |
+//! | [`cases`] | the rows of the table of promises |
+//! | [`rows`] | the table itself |
+//! | [`figure`] | a measured number and its bound |
+//! | [`cost`] | what daemons cost while they run |
+//! | [`corosync`] | corosync in the same lab, for comparison |
 //!
 //! ```no_run
 //! # fn main() -> anyhow::Result<()> {
@@ -29,11 +37,19 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod built;
+pub mod cases;
 pub mod cluster;
 pub mod command;
 pub mod conf;
+pub mod corosync;
+pub mod cost;
 pub mod events;
 pub mod faults;
+pub mod figure;
 pub mod lab;
 pub mod node;
 pub mod report;
+pub mod rows;
+pub mod turn;
+pub mod watch;

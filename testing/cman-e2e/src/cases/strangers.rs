@@ -1,0 +1,281 @@
+//! Datagrams of others on the same port and address, and nodes that may not join.
+
+use super::{Scale, Stage};
+use crate::{
+    cluster::{Cluster, now_ns},
+    conf::Conf,
+    figure::Figure,
+    lab::Lab,
+    node::Node,
+    report::Rejected,
+};
+use anyhow::{Context, Result, ensure};
+use std::{path::Path, thread::sleep, time::Duration};
+
+/// The address that everybody in these cases shouts at.
+const MULTICAST: &str = "239.192.77.7";
+/// The control port, the default.
+const PORT: &str = "5405";
+/// Datagrams of [`babble`] for each target.
+const DATAGRAMS: &str = "10000";
+/// Nodes that are configured; the last of them does not run.
+const CONFIGURED: usize = 4;
+/// A node of the lab that is not configured.
+pub const GUEST: usize = 5;
+/// Another one.
+const SECOND_GUEST: usize = 6;
+/// The configured node that does not run.
+pub const ABSENT: usize = 4;
+/// The `config_version` of the cluster.
+pub const VERSION: u64 = 2;
+/// How many lines about refused datagrams a log may have at once, before the limit of one in ten
+/// seconds shows: one for each cause.
+const LINES_AT_ONCE: usize = 4;
+
+/// Three nodes of a cluster of four, and two nodes more on the same network.
+#[derive(Debug)]
+pub struct Neighbourhood {
+    /// The cluster of nodes 1 to 3.
+    pub stage: Stage,
+    scale: Scale,
+}
+
+impl Neighbourhood {
+    /// The cluster, formed and steady.
+    pub fn new(scale: &Scale) -> Result<Self> {
+        let conf = conf(scale);
+        let lab = Lab::new(SECOND_GUEST)?;
+        let cluster =
+            Cluster::in_lab(lab, &on_one_address(&conf.to_xml()), &crate::built::programs()?)?;
+        let stage = Stage::started(cluster, &[1, 2, 3])?;
+        Ok(Self { stage, scale: *scale })
+    }
+
+    /// A cluster with another name and key on the same port and address, living its own life.
+    pub fn other_name(&mut self) -> Result<Vec<Figure>> {
+        let mut conf = self.scale.conf(2);
+        "beta".clone_into(&mut conf.cluster);
+        let own = conf.to_xml();
+        let own = own.replace("\"n1\" nodeid=\"1\"", "\"n5\" nodeid=\"5\"");
+        let own = on_one_address(&own.replace("\"n2\" nodeid=\"2\"", "\"n6\" nodeid=\"6\""));
+        let guests = [GUEST, SECOND_GUEST];
+        for guest in guests {
+            self.stage.cluster.node(guest)?.configure_text(&own)?;
+        }
+        other_key(self.stage.cluster.node(GUEST)?)?;
+        let (first, second) =
+            (self.stage.cluster.node(GUEST)?, self.stage.cluster.node(SECOND_GUEST)?);
+        first.give_key(second)?;
+        self.play(
+            "a cluster with another name",
+            &guests,
+            |stage| {
+                stage.cluster.wait_formed(&guests, Duration::from_secs(30))?;
+                Ok(())
+            },
+            |more| more.foreign_cluster > 0,
+        )
+    }
+
+    /// A node of the cluster that has another key.
+    pub fn other_key(&mut self) -> Result<Vec<Figure>> {
+        other_key(self.stage.cluster.node(ABSENT)?)?;
+        let figures =
+            self.play("another key", &[ABSENT], |_| Ok(()), |more| more.unauthenticated > 0);
+        let (holder, absent) = (self.stage.cluster.node(1)?, self.stage.cluster.node(ABSENT)?);
+        holder.give_key(absent)?;
+        figures
+    }
+
+    /// A node of the cluster that does not encrypt.
+    pub fn no_encryption(&mut self) -> Result<Vec<Figure>> {
+        let mut conf = conf(&self.scale);
+        conf.plain = true;
+        self.configure_absent(&conf)?;
+        self.play("no encryption", &[ABSENT], |_| Ok(()), |more| more.unauthenticated > 0)
+    }
+
+    /// 10,000 datagrams of nonsense to each node and to all.
+    pub fn nonsense(&mut self) -> Result<Vec<Figure>> {
+        self.play(
+            "10,000 random datagrams",
+            &[],
+            |stage| babble(&stage.cluster),
+            |more| more.malformed > 0 && more.unauthenticated > 0,
+        )
+    }
+
+    /// A second node with the id of node 2.
+    pub fn same_id(&mut self) -> Result<Vec<Figure>> {
+        let conf = conf(&self.scale).to_xml();
+        let conf = conf.replace("\"n2\" nodeid=\"2\"", "\"n5\" nodeid=\"2\"");
+        self.stage.cluster.node(GUEST)?.configure_text(&on_one_address(&conf))?;
+        self.refused("a second node with id 2", GUEST)
+    }
+
+    /// A node that only its own configuration knows.
+    pub fn not_configured(&mut self) -> Result<Vec<Figure>> {
+        let mut conf = conf(&self.scale);
+        conf.nodes = GUEST;
+        self.stage.cluster.node(GUEST)?.configure_text(&on_one_address(&conf.to_xml()))?;
+        self.refused("a node that is not configured", GUEST)
+    }
+
+    /// A node whose configuration has another version than the cluster's.
+    pub fn other_version(&mut self, version: u64, what: &str) -> Result<Vec<Figure>> {
+        let mut conf = conf(&self.scale);
+        conf.version = version;
+        self.configure_absent(&conf)?;
+        self.refused(what, ABSENT)
+    }
+
+    /// Gives the absent node what the others have.
+    pub fn configure_absent(&self, conf: &Conf) -> Result<()> {
+        self.stage.cluster.node(ABSENT)?.configure_text(&on_one_address(&conf.to_xml()))
+    }
+
+    /// A guest that must be refused, with a sentence on both sides.
+    fn refused(&mut self, what: &str, guest: usize) -> Result<Vec<Figure>> {
+        let lines_before: Vec<_> = self.log_lines()?;
+        let figures = self.play(what, &[guest], |_| Ok(()), |_| true)?;
+        let told = self.log_lines()?.iter().zip(lines_before).any(|(now, before)| *now > before);
+        ensure!(told, "{what}: no word of it in the cluster's logs");
+        let log = self.stage.cluster.node(guest)?.log();
+        ensure!(
+            log.to_lowercase().contains("refus"),
+            "{what}: it does not say why it stays out\n{log}"
+        );
+        Ok(figures)
+    }
+
+    /// Starts guests, does something more, waits, and ends them again: the cluster must not have
+    /// noticed, must have counted as `counted` demands, and must not have chattered.
+    fn play(
+        &mut self,
+        what: &str,
+        guests: &[usize],
+        more: impl FnOnce(&Stage) -> Result<()>,
+        counted: impl Fn(&Rejected) -> bool,
+    ) -> Result<Vec<Figure>> {
+        let all = self.stage.all.clone();
+        self.stage.watch.expect_quiet(&all, self.scale.tokens(1.0))?;
+        let before = self.rejected()?;
+        let lines_before = self.log_lines()?;
+        for &guest in guests {
+            std::fs::write(self.stage.cluster.node(guest)?.log_file(), "")?;
+            self.stage.cluster.node_mut(guest)?.start()?;
+        }
+        let since = now_ns();
+        more(&self.stage)?;
+        sleep(self.scale.fault);
+        let length = Duration::from_nanos(now_ns().saturating_sub(since));
+        let changes = self.stage.watch.most_changes(&all, since)?;
+        for &guest in guests {
+            let node = self.stage.cluster.node_mut(guest)?;
+            if node.is_running() {
+                node.kill()?;
+            }
+        }
+        for (now, before) in self.rejected()?.iter().zip(&before) {
+            let grown = grown(before, now);
+            ensure!(counted(&grown), "{what}: refused datagrams were counted as {grown:?}");
+        }
+        let lines = self.log_lines()?;
+        let lines = lines.iter().zip(lines_before).map(|(now, before)| now.saturating_sub(before));
+        let lines = lines.max().unwrap_or(0);
+        let allowed = LINES_AT_ONCE + usize::try_from(length.as_secs() / 10)?;
+        Ok(vec![
+            Figure::strict("views", changes.views as f64, "views", 0.0).of(what),
+            Figure::strict("quorum changes", changes.quorum as f64, "changes", 0.0).of(what),
+            Figure::strict("log lines of a node", lines as f64, "lines", allowed as f64).of(what),
+        ])
+    }
+
+    fn rejected(&self) -> Result<Vec<Rejected>> {
+        let statuses = self.stage.cluster.statuses(&self.stage.all);
+        statuses.into_iter().map(|status| Ok(status?.rejected_datagrams)).collect()
+    }
+
+    fn log_lines(&self) -> Result<Vec<usize>> {
+        let nodes = self.stage.all.iter().map(|&number| self.stage.cluster.node(number));
+        nodes.map(|node| Ok(node?.log().lines().count())).collect()
+    }
+}
+
+/// The configuration of the cluster.
+fn conf(scale: &Scale) -> Conf {
+    let mut conf = scale.conf(CONFIGURED);
+    conf.version = VERSION;
+    conf
+}
+
+/// Gives a node a key that nobody else has.
+fn other_key(node: &Node) -> Result<()> {
+    // Keys are never overwritten.
+    std::fs::remove_file(node.keyfile())?;
+    node.make_key()
+}
+
+fn grown(before: &Rejected, now: &Rejected) -> Rejected {
+    Rejected {
+        unauthenticated: now.unauthenticated.saturating_sub(before.unauthenticated),
+        replayed: now.replayed.saturating_sub(before.replayed),
+        malformed: now.malformed.saturating_sub(before.malformed),
+        foreign_cluster: now.foreign_cluster.saturating_sub(before.foreign_cluster),
+    }
+}
+
+/// The same configuration with [`MULTICAST`] as its multicast address.
+fn on_one_address(xml: &str) -> String {
+    let place = |line: &str| line.trim_start().starts_with("<cman ") || line.trim() == "<cman/>";
+    let lines = xml.lines().map(|line| {
+        if place(line) {
+            line.replace("/>", &format!("><multicast addr=\"{MULTICAST}\"/></cman>\n"))
+        } else {
+            format!("{line}\n")
+        }
+    });
+    lines.collect()
+}
+
+/// Runs the program `babble` in the namespace of [`GUEST`] against nodes 1 to 3.
+fn babble(cluster: &Cluster) -> Result<()> {
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    let beside = own.ancestors().skip(1).take(2).map(|d| d.join("babble"));
+    let program = beside.into_iter().find(|path| path.is_file());
+    let program = program.context("babble is not beside this program: build cman-e2e first")?;
+    run_babble(cluster, &program)
+}
+
+fn run_babble(cluster: &Cluster, program: &Path) -> Result<()> {
+    let mut command = cluster.lab().command(GUEST, program);
+    command.args([&Lab::address(GUEST), MULTICAST, PORT, DATAGRAMS]);
+    command.args((1..=3).map(Lab::address));
+    let output = command.output().context("cannot run babble")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "babble failed: {said}");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    ensure!(report["overheard"].as_u64() > Some(0), "babble overheard nothing of the cluster");
+    ensure!(report["sent"].as_u64() > Some(10_000), "babble sent only {report}");
+    Ok(())
+}
+
+/// All of it, in the order in which the table names it.
+pub fn all(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut neighbourhood = Neighbourhood::new(scale)?;
+    let mut figures = neighbourhood.other_name()?;
+    figures.extend(neighbourhood.other_key()?);
+    figures.extend(neighbourhood.no_encryption()?);
+    figures.extend(neighbourhood.nonsense()?);
+    Ok(figures)
+}
+
+/// Those that are refused.
+pub fn refusals(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut neighbourhood = Neighbourhood::new(scale)?;
+    let mut figures = neighbourhood.same_id()?;
+    figures.extend(neighbourhood.not_configured()?);
+    figures.extend(neighbourhood.other_version(VERSION + 1, "a newer config_version")?);
+    figures.extend(neighbourhood.other_version(VERSION - 1, "an older config_version")?);
+    Ok(figures)
+}

@@ -1,0 +1,164 @@
+//! The table of promises: each row with its name and what measures it.
+
+use crate::{
+    cases::{
+        Scale, failure, failure::Victims, formation, idle, leave, partition, paths, restart,
+        stalls, strangers,
+    },
+    corosync,
+    figure::Figure,
+};
+use anyhow::Result;
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What is promised, in words.
+    pub promise: &'static str,
+    /// Measures it once.
+    pub run: fn(&Scale) -> Result<Vec<Figure>>,
+    /// Whether times are measured that other work on the machine would lengthen. Such rows run
+    /// alone and several times; the others run side by side, once, and count what must not happen.
+    pub timed: bool,
+}
+
+/// All rows.
+pub const ROWS: [Row; 14] = [
+    Row {
+        name: "formation",
+        promise: "3, 16, 32 daemons started together: one quorate view within 2, 4, 8 s, at most \
+                  4 views on the way",
+        run: formation_row,
+        timed: true,
+    },
+    Row {
+        name: "failure",
+        promise: "kill -9: one new view within token + 300 ms (+ 500 ms for several), no quorum \
+                  event where a majority stays, the same at 3 and 16 nodes",
+        run: failure_row,
+        timed: true,
+    },
+    Row {
+        name: "leave",
+        promise: "clean leave: new view within 200 ms; expected votes lowered with `remove`",
+        run: leave_row,
+        timed: true,
+    },
+    Row {
+        name: "restart",
+        promise: "kill -9 and restart within 200 ms: back within 1 s",
+        run: restart_row,
+        timed: true,
+    },
+    Row {
+        name: "idle",
+        promise: "16 idle nodes, ordinary member: 6 datagrams/s, 16 MiB, 0.3 % of one core",
+        run: |scale| idle::idle(scale, 16),
+        timed: true,
+    },
+    Row {
+        name: "partition",
+        promise: "3 to 2 and heal, three times: the minority knows it first, one view within 3 s \
+                  of healing",
+        run: partition::three_to_two,
+        timed: false,
+    },
+    Row {
+        name: "cuts",
+        promise: "paths cut one way and both ways for 60 s each: nothing changes",
+        run: paths::cuts,
+        timed: false,
+    },
+    Row {
+        name: "loss",
+        promise: "30 % loss on each path for 60 s: nothing changes",
+        run: paths::loss,
+        timed: false,
+    },
+    Row {
+        name: "half",
+        promise: "one of five cut from half of the others: nothing changes",
+        run: paths::half_cut_off,
+        timed: false,
+    },
+    Row {
+        name: "chain",
+        promise: "a chain of five: at most 4 views in the first minute, then 2 a minute",
+        run: paths::chain,
+        timed: false,
+    },
+    Row {
+        name: "stalls",
+        promise: "stopped for half a token: nothing; for 10 s: out once, back once, honest first",
+        run: stalls_row,
+        timed: false,
+    },
+    Row {
+        name: "strangers",
+        promise: "another name, another key, no encryption, 10,000 random datagrams: nothing \
+                  changes, counted, a log line in 10 s",
+        run: strangers::all,
+        timed: false,
+    },
+    Row {
+        name: "refusals",
+        promise: "same id, not configured, other config_version: refused, nothing changes",
+        run: strangers::refusals,
+        timed: false,
+    },
+    Row {
+        name: "corosync",
+        promise: "corosync with its defaults, knet aes256/sha256, beside ours",
+        run: corosync_row,
+        timed: true,
+    },
+];
+
+fn formation_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for (nodes, limit_s) in [(3, 2.0), (16, 4.0), (32, 8.0)] {
+        figures.extend(formation::together(scale, nodes, limit_s)?);
+    }
+    Ok(figures)
+}
+
+fn failure_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let several = [Victims::Member, Victims::Coordinator, Victims::CoordinatorAndSuccessor];
+    for who in several {
+        figures.extend(failure::kill_once(scale, 3, who)?);
+    }
+    for who in several.into_iter().chain([Victims::Half]) {
+        figures.extend(failure::kill_once(scale, 16, who)?);
+    }
+    Ok(figures)
+}
+
+fn leave_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for (coordinator, remove) in [(false, false), (true, false), (false, true), (true, true)] {
+        figures.extend(leave::leave(scale, 4, coordinator, remove)?);
+    }
+    Ok(figures)
+}
+
+fn restart_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = restart::at_once(scale, 3, false)?;
+    figures.extend(restart::at_once(scale, 3, true)?);
+    Ok(figures)
+}
+
+fn stalls_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = stalls::short(scale)?;
+    figures.extend(stalls::long(scale, false)?);
+    figures.extend(stalls::long(scale, true)?);
+    Ok(figures)
+}
+
+fn corosync_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = corosync::measure(3, scale.idle)?;
+    figures.extend(corosync::measure(16, scale.idle)?);
+    Ok(figures)
+}
