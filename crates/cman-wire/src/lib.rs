@@ -1,7 +1,28 @@
 //! Datagrams and frames of cman: what is on the wire, and nothing of what it means.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`header`] | the clear header of a datagram |
+//! | [`frame`] | what nodes say to each other |
+//! | [`codec`] | frames to bytes and back |
+//! | [`parts`] | long frames cut into parts, short ones packed together |
+//!
+//! The layout is described in `docs/spec/wire.md`. Whatever bytes arrive, decoding neither
+//! panics nor allocates more than a small multiple of what was received.
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
+mod body;
+pub mod codec;
+pub mod error;
+mod field;
 pub mod frame;
+pub mod header;
+pub mod parts;
+mod reader;
 
+pub use codec::{Decoded, WIRE_VERSION};
+pub use error::WireError;
 pub use frame::Frame;
+pub use header::{HEADER_SIZE, Header, name_hash};
+pub use parts::{Assembly, MESSAGE_MAX, Packer, Part};

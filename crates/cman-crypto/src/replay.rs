@@ -1,0 +1,128 @@
+//! Which counters of a sender were seen already.
+
+/// Counters that the window remembers behind the highest one seen.
+pub const WINDOW: u64 = 1024;
+
+const WORDS: usize = 16;
+
+/// A sliding window over the counters of one sender on one lane.
+///
+/// Counters at most [`WINDOW`] - 1 behind the highest one seen are told apart; older ones count
+/// as seen.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ReplayWindow {
+    /// Highest counter seen; 0 before the first, for counters begin at 1.
+    highest: u64,
+    /// One bit a counter, at `counter % WINDOW`.
+    seen: [u64; WORDS],
+}
+
+impl ReplayWindow {
+    /// Whether this counter is new. Says nothing of whether the datagram is authentic: check
+    /// that before [`ReplayWindow::insert`].
+    #[must_use]
+    pub fn is_new(&self, counter: u64) -> bool {
+        if counter > self.highest {
+            return true;
+        }
+        if counter == 0 || self.highest - counter >= WINDOW {
+            return false;
+        }
+        let (word, bit) = place(counter);
+        self.seen.get(word).is_some_and(|word| word & bit == 0)
+    }
+
+    /// Remembers a counter; false if it was not new.
+    pub fn insert(&mut self, counter: u64) -> bool {
+        if !self.is_new(counter) {
+            return false;
+        }
+        if counter > self.highest {
+            if counter - self.highest >= WINDOW {
+                self.seen = [0; WORDS];
+            } else {
+                // What lies between was not seen; its bits are of counters now too old.
+                for skipped in self.highest + 1..counter {
+                    let (word, bit) = place(skipped);
+                    if let Some(word) = self.seen.get_mut(word) {
+                        *word &= !bit;
+                    }
+                }
+            }
+            self.highest = counter;
+        }
+        let (word, bit) = place(counter);
+        if let Some(word) = self.seen.get_mut(word) {
+            *word |= bit;
+        }
+        true
+    }
+}
+
+/// The word and the bit of a counter.
+fn place(counter: u64) -> (usize, u64) {
+    let word = usize::try_from(counter % WINDOW / 64).unwrap_or(0);
+    (word, 1 << (counter % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// The same thing, without any cleverness.
+    #[derive(Default)]
+    struct Remembered(BTreeSet<u64>);
+
+    impl Remembered {
+        fn insert(&mut self, counter: u64) -> bool {
+            let highest = self.0.last().copied().unwrap_or(0);
+            let too_old = highest.saturating_sub(counter) >= WINDOW;
+            counter != 0 && !too_old && self.0.insert(counter)
+        }
+    }
+
+    /// Walks of counters that stay close to each other, with jumps.
+    fn counters() -> impl Strategy<Value = Vec<u64>> {
+        let step = prop_oneof![
+            20 => -8i64..=9,
+            3 => -1100i64..=1100,
+            1 => Just(1023i64),
+            1 => Just(1024i64),
+            1 => 0..=i64::MAX / 64,
+        ];
+        (any::<bool>(), prop::collection::vec(step, 1..300)).prop_map(|(from_top, steps)| {
+            let mut at: u64 = if from_top { u64::MAX - 2000 } else { 0 };
+            let mut walk = Vec::with_capacity(steps.len());
+            for step in steps {
+                at = at.saturating_add_signed(step);
+                walk.push(at);
+            }
+            walk
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_plain_set(walk in counters()) {
+            let mut window = ReplayWindow::default();
+            let mut remembered = Remembered::default();
+            for counter in walk {
+                let expected = remembered.insert(counter);
+                prop_assert_eq!(window.is_new(counter), expected, "counter {}", counter);
+                prop_assert_eq!(window.insert(counter), expected, "counter {}", counter);
+            }
+        }
+    }
+
+    #[test]
+    fn the_edge_of_the_window() {
+        let mut window = ReplayWindow::default();
+        assert!(window.insert(5000));
+        assert!(window.insert(5000 - (WINDOW - 1)));
+        assert!(!window.insert(5000 - (WINDOW - 1)));
+        assert!(!window.insert(5000 - WINDOW));
+        assert!(!window.insert(0));
+    }
+}

@@ -1,0 +1,178 @@
+//! How the bodies of frames look on the wire.
+
+use crate::{
+    codec,
+    error::WireError,
+    field::{Field, Item, choice, record},
+    frame::{
+        Answer, Beat, Challenge, Change, Commit, Flush, Gone, Hears, Hello, HelloKind, Holdings,
+        Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe, ProbeAck,
+        Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
+    },
+    reader::Reader,
+};
+use cman_types::{
+    Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId, limits::NODES_MAX,
+};
+use core::{net::SocketAddr, time::Duration};
+
+/// Most units, order records or places of a plan in one frame; the size of a message bounds them
+/// before this does.
+const UNITS_MAX: usize = 1 << 17;
+
+record!(Beat {
+    view: ViewId,
+    number: u32,
+    acting: bool,
+    urgent: bool,
+    lease_left: Duration,
+    settled: bool,
+    late: NodeSet,
+    routed: NodeSet,
+    echoes_from: u16,
+    echoes: Vec<u32>,
+});
+record!(MemberBeat {
+    view: ViewId,
+    number: u32,
+    echo: u32,
+    grant: bool,
+    urgent: bool,
+    multicast_heard: bool,
+    delay: Duration,
+});
+record!(Who { view: ViewId, hub: NodeId });
+record!(Hears { view: ViewId, hub: NodeId, routes: u16 });
+choice!(HelloKind { 0 = Candidate, 1 = Coordinator });
+record!(Hello {
+    kind: HelloKind,
+    wire_min: u8,
+    wire_max: u8,
+    cluster_id: u16,
+    config_version: u64,
+    epoch_seen: Epoch,
+    view: Option<ViewId>,
+    members: NodeSet,
+    votes: u32,
+    nodes: u32,
+    incumbent: u32,
+    hears: NodeSet,
+    quorate: bool,
+    dirty: bool,
+});
+record!(Probe { nonce: u64, epoch_seen: Epoch, want_members: bool });
+record!(ProbeAck { nonce: u64, epoch_seen: Epoch, view: Option<View> });
+choice!(RefuseReason {
+    0 = DuplicateNode,
+    1 = NotConfigured,
+    2 = ConfigOlder,
+    3 = ConfigNewer,
+    4 = OtherCluster,
+    5 = WireVersion,
+    6 = HeldOff,
+});
+record!(Refuse {
+    target: MemberId,
+    reason: RefuseReason,
+    ours: u64,
+    theirs: u64,
+    other: Option<SocketAddr>,
+    retry_after: Duration,
+    quorate: bool,
+});
+choice!(Reason {
+    0 = Joined,
+    1 = Merged,
+    2 = Silent,
+    3 = Unresponsive,
+    4 = Left,
+    5 = Removed,
+    6 = Killed,
+    7 = Restarted,
+    8 = Parted,
+});
+record!(Change { node: NodeId, reason: Reason, witness: NodeId, silent: Duration });
+record!(Propose {
+    ballot: ViewId,
+    wire_version: u8,
+    members: Vec<Member>,
+    departing: NodeSet,
+    removing: NodeSet,
+    gone: NodeSet,
+    changes: Vec<Change>,
+});
+record!(Holdings {
+    delivered: u64,
+    units: Vec<(u16, u64, u64)>,
+    records: Vec<(u64, u16, u64, u64)>,
+});
+record!(Flush {
+    ballot: ViewId,
+    origin: Option<ViewId>,
+    pending: Vec<ViewId>,
+    epoch_seen: Epoch,
+    basis: Basis,
+    removed_self: bool,
+    hub_leases: Vec<(NodeId, Duration)>,
+    holdings: Holdings,
+});
+choice!(NackReason { 0 = Outvoted, 1 = Held, 2 = NotMe });
+record!(Nack { ballot: ViewId, epoch_seen: Epoch, reason: NackReason });
+record!(Commit { ballot: ViewId, view: ViewId });
+record!(Lineage {
+    origin: Option<ViewId>,
+    members: NodeSet,
+    leases: Vec<(NodeId, Duration)>,
+    sequence: Vec<(u64, u16, u64)>,
+});
+record!(Plan { basis: Basis, not_readmitted: NodeSet, lineages: Vec<Lineage> });
+record!(Recover { ballot: ViewId, plan: Plan });
+record!(Recovered { ballot: ViewId });
+record!(Install { ballot: ViewId });
+record!(Moved { view: ViewId, members: NodeSet });
+record!(Leave { view: ViewId, remove: bool });
+record!(Gone { ballot: ViewId });
+record!(Kill { view: ViewId, target: NodeId });
+record!(PutOut { view: ViewId, target: MemberId, by: NodeId });
+record!(Challenge { nonce: u64 });
+record!(Answer { nonce: u64 });
+
+/// The inner frame's kind and body fill the rest of the relay's body.
+impl Field for Relay {
+    const SIZE_MIN: usize = 2 * MemberId::SIZE_MIN + 1;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.origin.write(out);
+        self.target.write(out);
+        out.push(codec::kind(&self.frame));
+        codec::write_body(&self.frame, out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        input.enter_relay()?;
+        let (origin, target) = (MemberId::read(input)?, MemberId::read(input)?);
+        let kind = input.byte()?;
+        Ok(Self { origin, target, frame: Box::new(codec::read_body(kind, input)?) })
+    }
+}
+
+macro_rules! items {
+    ($($type:ty: $list:literal, $max:expr;)+) => {$(
+        impl Item for $type {
+            const LIST: &'static str = $list;
+            const COUNT_MAX: usize = $max;
+        }
+    )+};
+}
+
+items! {
+    u32: "echoes", NODES_MAX;
+    // Each node may both go (its old life) and come (its new one).
+    Change: "changes", 2 * NODES_MAX;
+    ViewId: "pending ballots", NODES_MAX;
+    Lineage: "lineages", NODES_MAX;
+    (NodeId, Duration): "leases", NODES_MAX;
+    (u16, u64, u64): "units", UNITS_MAX;
+    (u64, u16, u64, u64): "order records", UNITS_MAX;
+    (u64, u16, u64): "places of the plan", UNITS_MAX;
+}
