@@ -39,20 +39,48 @@ const NEVER: &[(&str, &[&str])] = &[
     ("cman-e2e", &["cman-proto", "cman-node", "cman-io"]),
 ];
 
+/// Crates that decide, and so do no I/O.
+const LOGIC: &[&str] =
+    &["cman-types", "cman-wire", "cman-quorum", "cman-proto", "cman-node", "cman-config"];
+
+/// What no crate that decides may be built with, however indirectly: sockets, clocks, chance.
+const IMPURE: &[&str] =
+    &["aws-lc-rs", "getrandom", "libc", "mio", "quinn-udp", "rand", "rustix", "socket2", "tokio"];
+
 /// Crates by name, with what they use when built.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// Checks the workspace as it is.
 pub(crate) fn check() -> Result<Vec<Finding>> {
-    let mut cargo = repository::cargo();
-    cargo.args(["metadata", "--format-version", "1", "--no-deps"]);
-    let printed = cargo.output().context("cannot run cargo metadata")?;
+    let metadata = cargo_prints(&["metadata", "--format-version", "1", "--no-deps"])?;
+    let mut findings = check_graph(&graph(&serde_json::from_str(&metadata)?)?);
+    for package in LOGIC {
+        let tree = ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none"];
+        findings.extend(check_tree(package, &cargo_prints(&tree)?));
+    }
+    Ok(findings)
+}
+
+fn cargo_prints(arguments: &[&str]) -> Result<String> {
+    let printed = repository::cargo().args(arguments).output().context("cannot run cargo")?;
     ensure!(
         printed.status.success(),
-        "cargo metadata failed: {}",
+        "`cargo {}` failed: {}",
+        arguments.join(" "),
         String::from_utf8_lossy(&printed.stderr).trim()
     );
-    Ok(check_graph(&graph(&serde_json::from_slice(&printed.stdout)?)?))
+    String::from_utf8(printed.stdout).context("cargo prints UTF-8")
+}
+
+/// Checks what a crate that decides is built with: a line `NAME vVERSION ...` each.
+fn check_tree(package: &str, tree: &str) -> Vec<Finding> {
+    let built: BTreeSet<_> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    let impure = IMPURE.iter().filter(|name| built.contains(**name));
+    impure.map(|used| finding(package, format!("must not be built with {used}"))).collect()
+}
+
+fn finding(package: &str, what: String) -> Finding {
+    Finding { file: format!("{package}/Cargo.toml"), line: None, what }
 }
 
 fn graph(metadata: &Value) -> Result<Graph> {
@@ -69,9 +97,7 @@ fn uses(package: &Value) -> Result<(String, BTreeSet<String>)> {
 
 fn check_graph(graph: &Graph) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut find = |package: &str, what: String| {
-        findings.push(Finding { file: format!("{package}/Cargo.toml"), line: None, what });
-    };
+    let mut find = |package: &str, what: String| findings.push(finding(package, what));
     for (package, uses) in graph {
         if let Some((_, may)) = MAY_USE.iter().find(|(name, _)| name == package) {
             for used in uses.iter().filter(|used| !may.contains(&used.as_str())) {
@@ -123,6 +149,14 @@ mod tests {
     fn what_is_never_used_is_not_used_through_others() {
         let graph = graph_of(&[("cman-sim", &["helper"]), ("helper", &["cman-io"])]);
         assert_eq!(check_graph(&graph).len(), 1);
+    }
+
+    #[test]
+    fn logic_is_not_even_built_with_sockets() {
+        let tree = "cman-node v0.1.0 (/x)\ntracing v0.1.1\ntokio v1.0.0\ntracing v0.1.1 (*)\n";
+        let found = check_tree("cman-node", tree);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().contains("tokio"));
     }
 
     #[test]
