@@ -69,6 +69,9 @@ pub struct Beat {
     pub urgent: bool,
     /// How long the sender's lease, resting on grants given in this view, lasts from now on.
     pub lease_left: Duration,
+    /// Whether a quorum of the members whose votes were expected before has installed this view,
+    /// so that members that had given up their votes count again.
+    pub settled: bool,
     /// Members the hub has not heard lately.
     pub late: NodeSet,
     /// Members the hub hears only through relays.
@@ -280,6 +283,8 @@ pub struct Propose {
     pub departing: NodeSet,
     /// Those of the departing who give up their votes.
     pub removing: NodeSet,
+    /// Nodes of the proposer's last view that are proven gone: nobody waits for their leases.
+    pub gone: NodeSet,
     /// What differs from the proposer's last view, and why.
     pub changes: Vec<Change>,
 }
@@ -310,9 +315,9 @@ pub struct Flush {
     pub basis: Basis,
     /// Whether it itself left with `remove` and has not been readmitted.
     pub removed_self: bool,
-    /// If it was a hub in its origin view: how long leases it gave out to nodes that are not in
-    /// the ballot may still last. `None` if it never gave any.
-    pub hub_leases: Option<Vec<(NodeId, Duration)>>,
+    /// How long leases that it gave out, as a hub, to nodes that are not in the ballot may still
+    /// last.
+    pub hub_leases: Vec<(NodeId, Duration)>,
     /// What it holds of the messages of its origin view.
     pub holdings: Holdings,
 }
@@ -355,9 +360,7 @@ pub struct Lineage {
     pub origin: Option<ViewId>,
     /// The members of the ballot that come from it.
     pub members: NodeSet,
-    /// Which of them were hubs in it and vouch for the leases they gave out.
-    pub hubs: NodeSet,
-    /// How long leases given out by those hubs to lost members may still last.
+    /// How long leases that any of them gave out, as hub, to lost members may still last.
     pub leases: Vec<(NodeId, Duration)>,
     /// The rest of its sequence: (global sequence or 0, sender's index in the origin, unit).
     pub sequence: Vec<(u64, u16, u64)>,
