@@ -96,10 +96,11 @@ impl Config {
     /// The node that a host of this name is: the one of exactly this name (case does not matter),
     /// else the one whose name is `host` without some of its domain (the longest such), else the
     /// only one whose name is `host` with a domain. `None` if there is none, or if the last rule
-    /// fits several. Addresses only match exactly.
+    /// fits several. Addresses only match whole, however they are written.
     #[must_use]
     pub fn node_by_name(&self, host: &str) -> Option<&NodeConfig> {
-        let exact = self.nodes.iter().find(|node| node.name.eq_ignore_ascii_case(host));
+        let wanted = comparable(host);
+        let exact = self.nodes.iter().find(|node| comparable(&node.name) == wanted);
         if exact.is_some() || is_address(host) {
             return exact;
         }
@@ -110,6 +111,14 @@ impl Config {
         }
         let mut longer = names().filter(|node| is_domain_of(host, &node.name));
         longer.next().filter(|_| longer.next().is_none())
+    }
+}
+
+/// The one way to write this name: host names in small letters, addresses in their shortest form.
+pub(crate) fn comparable(name: &str) -> String {
+    match name.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => name.to_ascii_lowercase(),
     }
 }
 
@@ -195,7 +204,8 @@ mod tests {
 
     #[test]
     fn addresses_only_match_whole() {
-        let config = cluster(&["10.0.0.4", "node"]);
+        let config = cluster(&["10.0.0.4", "node", "fd00:0::3"]);
+        assert_eq!(found(&config, "FD00::3"), Some(3));
         assert_eq!(found(&config, "10.0.0.4"), Some(1));
         assert_eq!(found(&config, "10"), None);
         assert_eq!(found(&config, "10.0.0.4.example"), None);

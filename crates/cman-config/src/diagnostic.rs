@@ -187,6 +187,11 @@ impl<'s> Findings<'s> {
         self.source.slice(range)
     }
 
+    /// The line that an offset is on, from 1.
+    pub(crate) fn line_of(&self, offset: usize) -> usize {
+        self.source.line_number(offset)
+    }
+
     /// The finished list.
     pub(crate) fn into_diagnostics(self, file_name: &str) -> Diagnostics {
         let found = self.errors_count + self.others_count;

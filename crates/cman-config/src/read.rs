@@ -31,7 +31,7 @@ pub(crate) struct NodeRead<'a, 'input> {
     pub(crate) element: Node<'a, 'input>,
     pub(crate) id: Option<NodeId>,
     pub(crate) name: Option<&'a str>,
-    pub(crate) votes: u32,
+    pub(crate) votes: Option<u32>,
 }
 
 /// Reads everything below the root; `None` if a compulsory value is missing or unreadable.
@@ -144,17 +144,19 @@ impl<'a, 'input> NodeRead<'a, 'input> {
         let example = "nodeid=\"...\", a number that no other node has; never change it later";
         let id = value::required(element, "nodeid", example, findings)
             .and_then(|attribute| node_id(&attribute, findings));
-        let votes = element.attribute_node("votes").and_then(|attribute| {
-            let help = "write votes=\"1\", or leave it out; votes=\"0\" for a node that does not \
-                        count for quorum";
-            Number { range: 0..=65535, unit: "", help }.read(&attribute, findings)
-        });
-        Self { element, id, name, votes: votes.unwrap_or(1) }
+        Self { element, id, name, votes: votes(element, findings) }
     }
 
     fn complete(&self) -> Option<NodeConfig> {
-        Some(NodeConfig { id: self.id?, name: self.name?.to_owned(), votes: self.votes })
+        Some(NodeConfig { id: self.id?, name: self.name?.to_owned(), votes: self.votes? })
     }
+}
+
+fn votes(element: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<u32> {
+    let Some(attribute) = element.attribute_node("votes") else { return Some(1) };
+    let help = "write votes=\"1\", or leave it out; votes=\"0\" for a node that does not count for \
+                quorum";
+    Number { range: 0..=65535, unit: "", help }.read(&attribute, findings)
 }
 
 fn node_id(attribute: &Attribute<'_, '_>, findings: &mut Findings<'_>) -> Option<NodeId> {

@@ -24,7 +24,8 @@ impl Excerpt {
     /// Of a `line`, with `length` characters underlined from `column` (from 1) on.
     pub(crate) fn new(line: &str, column: usize, length: usize) -> Self {
         let at = column.saturating_sub(1);
-        let skipped = if at > WIDTH_MAX - LEAD { at - LEAD } else { 0 };
+        let fits = at.saturating_add(length) <= WIDTH_MAX;
+        let skipped = if fits { 0 } else { at.saturating_sub(LEAD) };
         let mut text = String::new();
         if skipped > 0 {
             text.push_str("...");

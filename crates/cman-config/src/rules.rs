@@ -2,7 +2,7 @@
 
 use crate::{
     code::Code,
-    config::Transport,
+    config::{Transport, comparable},
     diagnostic::Findings,
     read::{Cman, NodeRead},
     source::shown,
@@ -23,10 +23,14 @@ pub(crate) fn check(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &
         address_families(cman, element, nodes, findings);
         encryption(cman, element, findings);
     }
-    if cman.two_node == Some(true) {
-        two_node(cman, nodes, findings);
-    } else {
-        votes(cman, nodes, findings);
+    let Some(votes) = nodes.iter().map(|node| node.votes).collect::<Option<Vec<u32>>>() else {
+        return;
+    };
+    match (cman.element, cman.two_node) {
+        (Some(element), Some(true)) => two_node(cman, element, nodes, findings),
+        // Not readable: what the author wants is not known.
+        (Some(element), None) if element.has_attribute("two_node") => {}
+        _ => votes_make_majorities(cman, nodes, &votes, findings),
     }
 }
 
@@ -50,16 +54,13 @@ fn unique_ids(nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {
     let mut owners = BTreeMap::new();
     for node in nodes {
         let Some(id) = node.id else { continue };
-        let owner: &mut Option<&str> = owners.entry(id).or_insert(None);
-        if let Some(owner) = *owner {
-            let span = span_of(node.element, "nodeid");
-            findings.report_with(Code::RepeatedNodeId, span, || {
-                let help = format!("give it one of its own, such as nodeid=\"{}\"", free_id(nodes));
-                (format!("the node id {id} is that of \"{owner}\" already"), help)
-            });
-        } else {
-            *owner = Some(node.name.unwrap_or("another node"));
-        }
+        let Some(owner) = owners.insert(id, node) else { continue };
+        let line = findings.line_of(owner.element.range().start);
+        findings.report_with(Code::RepeatedNodeId, span_of(node.element, "nodeid"), || {
+            let message = format!("the node id {id} is that of the node on line {line} already");
+            let help = format!("give it one of its own, such as nodeid=\"{}\"", free_id(nodes));
+            (message, help)
+        });
     }
 }
 
@@ -78,13 +79,13 @@ fn unique_names(nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {
     let mut owners = BTreeMap::new();
     for node in nodes {
         let Some(name) = node.name else { continue };
-        if owners.insert(name.to_ascii_lowercase(), node).is_some() {
-            let message = format!("the name \"{}\" is that of another node already", shown(name));
-            let help = "each node has a name of its own, in which capitals do not count: remove \
-                        this `<clusternode>`, or correct its name";
-            let span = span_of(node.element, "name");
-            findings.report(Code::RepeatedNodeName, span, message, help);
-        }
+        let Some(owner) = owners.insert(comparable(name), node) else { continue };
+        let line = findings.line_of(owner.element.range().start);
+        let name = shown(name);
+        let message = format!("the name \"{name}\" is that of the node on line {line} already");
+        let help = "remove this `<clusternode>`, or correct its name; capitals do not count";
+        let span = span_of(node.element, "name");
+        findings.report(Code::RepeatedNodeName, span, message, help);
     }
 }
 
@@ -134,16 +135,21 @@ fn encryption(cman: &Cman<'_, '_>, element: Node<'_, '_>, findings: &mut Finding
 
 /// `two_node` lets each of two nodes go on alone; with any other number of nodes or votes it would
 /// let parts of the cluster go on side by side.
-fn two_node(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {
-    let Some(element) = cman.element else { return };
+fn two_node(
+    cman: &Cman<'_, '_>,
+    element: Node<'_, '_>,
+    nodes: &[NodeRead<'_, '_>],
+    findings: &mut Findings<'_>,
+) {
     if nodes.len() != 2 {
         let count = nodes.len();
         let message = format!("`two_node` with {count} nodes, expected exactly 2");
         let help = "remove `two_node` and `expected_votes`";
         findings.report(Code::TwoNodeMisused, span_of(element, "two_node"), message, help);
     }
-    for node in nodes.iter().filter(|node| node.votes != 1) {
-        let message = format!("`two_node` with a node of {} votes, expected 1 vote", node.votes);
+    for node in nodes {
+        let Some(votes) = node.votes.filter(|&votes| votes != 1) else { continue };
+        let message = format!("`two_node` with a node of {votes} votes, expected 1 vote");
         let help = "remove `votes`, or `two_node`";
         findings.report(Code::TwoNodeMisused, span_of(node.element, "votes"), message, help);
     }
@@ -162,9 +168,16 @@ fn two_node(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &mut Find
 }
 
 /// Expected votes must make a majority of all votes, so that two parts never both have quorum.
-fn votes(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {
-    let sum: u64 = nodes.iter().map(|node| u64::from(node.votes)).sum();
-    if let Some(first) = nodes.first().filter(|_| sum == 0) {
+fn votes_make_majorities(
+    cman: &Cman<'_, '_>,
+    nodes: &[NodeRead<'_, '_>],
+    votes: &[u32],
+    findings: &mut Findings<'_>,
+) {
+    // Without nodes there is nothing to compare with; that is reported elsewhere.
+    let Some(first) = nodes.first() else { return };
+    let sum: u64 = votes.iter().copied().map(u64::from).sum();
+    if sum == 0 {
         let message = "no node has a vote, so the cluster could never be quorate";
         let help = "write votes=\"1\" for at least one node, or leave `votes` out";
         findings.report(Code::NoVotes, span_of(first.element, "votes"), message, help);
@@ -175,13 +188,9 @@ fn votes(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &mut Finding
     let needed = expected / 2 + 1;
     let span = span_of(element, "expected_votes");
     let leave_out = format!("leave `expected_votes` out, or write expected_votes=\"{sum}\"");
-    if nodes.is_empty() {
-        // Reported before; there is nothing to compare with.
-    } else if needed * 2 <= sum {
-        let message = format!(
-            "`expected_votes` is {expected}, but the nodes have {sum} votes: two parts with \
-             {needed} votes each would both be quorate"
-        );
+    let message = format!("`expected_votes` is {expected}, but the nodes have {sum} votes");
+    if needed * 2 <= sum {
+        let message = format!("{message}: two parts with {needed} each would both be quorate");
         let help = if nodes.len() == 2 {
             format!("{leave_out}; for one of two nodes to go on alone, write two_node=\"1\"")
         } else {
@@ -189,13 +198,9 @@ fn votes(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &mut Finding
         };
         findings.report(Code::SplitPossible, span, message, help);
     } else if expected < sum {
-        let message = format!("`expected_votes` is {expected}, but the nodes have {sum} votes");
         findings.report(Code::ExpectedBelowSum, span, message, leave_out);
     } else if needed > sum {
-        let message = format!(
-            "`expected_votes` is {expected}: quorum takes {needed} votes, but all nodes together \
-             have {sum}"
-        );
+        let message = format!("{message}, fewer than the {needed} that quorum takes");
         findings.report(Code::NeverQuorate, span, message, leave_out);
     }
 }

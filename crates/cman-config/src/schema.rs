@@ -10,8 +10,9 @@ pub(crate) enum Fate {
     Read,
     /// Older versions read it, cman does not: what to write instead.
     NoEffect(&'static str),
-    /// It has a meaning that this version does nothing with. What it contains is not looked at.
-    NotUsedYet,
+    /// It has a meaning that this version does nothing with: what the author should know. What it
+    /// contains is not looked at.
+    NotUsedYet(&'static str),
 }
 
 /// An element, its attributes and what it may contain.
@@ -72,17 +73,40 @@ pub(crate) static CLUSTER: Element = Element {
         Known(&CLUSTERNODES),
         Closed("aisexec", NoEffect("remove it; cman has no other daemon beneath it")),
         Closed("amf", NoEffect("remove it; there is no such service")),
-        Closed("dlm", NotUsedYet),
+        Closed("dlm", NotUsedYet("locks are not managed by this version; it may stay in the file")),
         Closed("event", NoEffect("remove it; there is no such service")),
-        Closed("fence_daemon", NotUsedYet),
-        Closed("fencedevices", NotUsedYet),
-        Closed("gfs_controld", NotUsedYet),
+        Closed(
+            "fence_daemon",
+            NotUsedYet("no node is fenced by this version: protect shared storage by other means"),
+        ),
+        Closed(
+            "fencedevices",
+            NotUsedYet("no node is fenced by this version: protect shared storage by other means"),
+        ),
+        Closed(
+            "gfs_controld",
+            NotUsedYet("file systems are not managed by this version; it may stay in the file"),
+        ),
         Closed("group", NoEffect("remove it; groups need no settings of their own")),
-        Closed("logging", NotUsedYet),
-        Closed("quorumd", NotUsedYet),
-        Closed("rm", NotUsedYet),
+        Closed(
+            "logging",
+            NotUsedYet("what is logged is chosen when cmand is started; it may stay in the file"),
+        ),
+        Closed(
+            "quorumd",
+            NotUsedYet(
+                "no disk has votes in this version: leave its votes out of `expected_votes`",
+            ),
+        ),
+        Closed(
+            "rm",
+            NotUsedYet("services are not managed by this version; it may stay in the file"),
+        ),
         Closed("service", NoEffect("remove it; services are built in")),
-        Closed("uidgid", NotUsedYet),
+        Closed(
+            "uidgid",
+            NotUsedYet("only root may use the sockets of this version; it may stay in the file"),
+        ),
     ],
     once: true,
 };
@@ -106,8 +130,14 @@ pub(crate) static CMAN: Element = Element {
         ("hash_cluster_id", NoEffect("write the number itself: `cluster_id=\"...\"`")),
         ("max_queued", NoEffect("remove it; queues are bounded by the windows of the protocol")),
         ("nodename", NoEffect("start `cmand --name NODENAME`: the file is the same on every node")),
-        ("quorum_dev_poll", NotUsedYet),
-        ("shutdown_timeout", NotUsedYet),
+        (
+            "quorum_dev_poll",
+            NotUsedYet("there are no quorum devices in this version; it may stay in the file"),
+        ),
+        (
+            "shutdown_timeout",
+            NotUsedYet("clients have a fixed time to object; it may stay in the file"),
+        ),
         ("upgrading", NoEffect("remove it; versions are negotiated between the nodes")),
     ],
     children: &[
@@ -129,7 +159,12 @@ pub(crate) static MULTICAST: Element = Element {
             "interface",
             NoEffect("remove it; the interface is the one with the address of the node's name"),
         ),
-        ("ttl", NotUsedYet),
+        (
+            "ttl",
+            NotUsedYet(
+                "nodes in other networks are reached with transport=\"udpu\"; it may stay in the file",
+            ),
+        ),
     ],
     children: &[],
     once: true,
@@ -190,7 +225,9 @@ pub(crate) static TOTEM: Element = Element {
         ),
         Closed(
             "member",
-            NoEffect("write `<cman transport=\"udpu\"/>`; the nodes are listed below it"),
+            NoEffect(
+                "write `<cman transport=\"udpu\"/>`; it uses the addresses of the nodes' names",
+            ),
         ),
     ],
     once: true,
@@ -211,16 +248,25 @@ pub(crate) static CLUSTERNODE: Element = Element {
             "ifname",
             NoEffect("remove it; the interface is the one with the address of the node's name"),
         ),
-        ("weight", NotUsedYet),
+        ("weight", NotUsedYet("locks are not managed by this version; it may stay in the file")),
     ],
     children: &[
-        Closed("altname", NotUsedYet),
-        Closed("fence", NotUsedYet),
+        Closed(
+            "altname",
+            NotUsedYet("nodes have one address in this version; it may stay in the file"),
+        ),
+        Closed(
+            "fence",
+            NotUsedYet("no node is fenced by this version: protect shared storage by other means"),
+        ),
         Closed(
             "multicast",
             NoEffect("write `<cman><multicast addr=\"...\"/></cman>` once for all nodes"),
         ),
-        Closed("unfence", NotUsedYet),
+        Closed(
+            "unfence",
+            NotUsedYet("no node is fenced by this version: protect shared storage by other means"),
+        ),
     ],
     once: false,
 };

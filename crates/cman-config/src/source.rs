@@ -108,9 +108,14 @@ impl<'s> Source<'s> {
         start.saturating_add(within)
     }
 
+    /// The line of an offset, from 1.
+    pub(crate) fn line_number(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|&start| start <= offset).max(1)
+    }
+
     /// Line and column of an offset, both from 1, the column in characters.
     pub(crate) fn place(&self, offset: usize) -> (usize, usize) {
-        let line = self.line_starts.partition_point(|&start| start <= offset).max(1);
+        let line = self.line_number(offset);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let before = self.text.get(start..offset).unwrap_or("");
         (line, before.chars().count() + 1)
@@ -203,11 +208,38 @@ fn explanation(error: &Error) -> (Code, String, String) {
             format!("the character U+{:04X}, which XML does not allow", u32::from(*c)),
             "remove it".to_owned(),
         ),
-        other => malformed(
-            shown(&other.to_string()),
-            "correct the XML here; values stand in quotation marks: name=\"value\"".to_owned(),
+        Error::InvalidChar(expected, found, _) => {
+            let expected = format!("`{}`", char::from(*expected));
+            unexpected(&expected, *found)
+        }
+        Error::InvalidChar2(expected, found, _) => unexpected(expected, *found),
+        Error::UnknownToken(_) => malformed(
+            "this is outside of `<cluster>...</cluster>`".to_owned(),
+            "remove it; everything stands within one `<cluster>` element".to_owned(),
         ),
+        other => {
+            // The reader repeats the place, which is shown anyway.
+            let text = other.to_string();
+            let message = text.rsplit_once(" at ").map_or(text.as_str(), |(before, _)| before);
+            malformed(shown(message), CORRECT.to_owned())
+        }
     }
+}
+
+/// Help where nothing better is known.
+const CORRECT: &str = "correct the XML here; it looks like <element name=\"value\"/>";
+
+/// A character that cannot stand where it does. (It may be the first byte of a longer one.)
+fn unexpected(expected: &str, found: u8) -> (Code, String, String) {
+    let found = if found.is_ascii() { format!("`{}`", char::from(found)) } else { "this".into() };
+    let help = match expected {
+        "a quote" => "put the value into quotation marks: name=\"value\"",
+        "`\"`" | "`'`" => "end the value before it with a quotation mark: name=\"value\"",
+        _ => CORRECT,
+    };
+    let expected = if expected == "a quote" { "a quotation mark" } else { expected };
+    let message = shown(&format!("{found}, expected {expected}"));
+    (Code::Malformed, message, help.to_owned())
 }
 
 /// Longest piece of the file that a message repeats, in characters.

@@ -54,13 +54,13 @@ impl Walk<'_, '_> {
                 let message = format!("`{name}` of `<{inside}>` has no effect");
                 self.findings.report(Code::NoEffect, span, message, help);
             }
-            Some(Fate::NotUsedYet) => {
+            Some(Fate::NotUsedYet(help)) => {
                 if let Some((known, _)) = schema.attributes.iter().find(|(known, _)| *known == name)
                     && self.noted.insert((inside, known))
                 {
                     let message =
                         format!("this version does nothing with `{name}` of `<{inside}>`");
-                    self.findings.report(Code::NotUsedYet, span, message, "nothing needs doing");
+                    self.findings.report(Code::NotUsedYet, span, message, help);
                 }
             }
             None => {
@@ -95,13 +95,14 @@ impl Walk<'_, '_> {
                 let message = format!("`<{name}>` within `<{inside}>` has no effect");
                 self.findings.report(Code::NoEffect, span, message, *help);
             }
-            Some(Child::Closed(known, _)) => {
+            Some(Child::Closed(known, Fate::NotUsedYet(help))) => {
                 if self.noted.insert((inside, known)) {
                     let message = format!("this version does nothing with `<{name}>`");
-                    self.findings.report(Code::NotUsedYet, span, message, "nothing needs doing");
+                    self.findings.report(Code::NotUsedYet, span, message, *help);
                 }
             }
-            None => {
+            // A closed element is never one that is read.
+            Some(Child::Closed(_, Fate::Read)) | None => {
                 self.findings.report_with(Code::UnknownElement, span, || {
                     let message = format!("`<{}>` is no element of `<{inside}>`", shown(name));
                     (message, help_for_element(name, schema))
@@ -125,13 +126,12 @@ impl Walk<'_, '_> {
 
 /// What the author of an unknown attribute may have meant.
 fn help_for_attribute(name: &str, schema: &Element) -> String {
-    let known = schema.attributes.iter().map(|&(known, _)| known);
-    if let Some(meant) = nearest(name, known) {
-        return format!("did you mean `{meant}`?");
-    }
     let elsewhere = ELEMENTS.iter().find(|element| element.attribute(name) == Some(Fate::Read));
     if let Some(element) = elsewhere {
         return format!("it belongs to `<{}>`", element.name);
+    }
+    if let Some(meant) = nearest(name, schema.attributes.iter().map(|&(known, _)| known)) {
+        return format!("did you mean `{meant}`?");
     }
     let read = schema.attributes.iter().filter(|(_, fate)| *fate == Fate::Read);
     let read: Vec<String> = read.map(|(known, _)| format!("`{known}`")).collect();
@@ -143,11 +143,11 @@ fn help_for_attribute(name: &str, schema: &Element) -> String {
 
 /// What the author of an unknown element may have meant.
 fn help_for_element(name: &str, schema: &Element) -> String {
-    if let Some(meant) = nearest(name, schema.children.iter().map(Child::name)) {
-        return format!("did you mean `<{meant}>`?");
-    }
     if let Some(parent) = ELEMENTS.iter().find(|element| element.child(name).is_some()) {
         return format!("it belongs into `<{}>`", parent.name);
+    }
+    if let Some(meant) = nearest(name, schema.children.iter().map(Child::name)) {
+        return format!("did you mean `<{meant}>`?");
     }
     if schema.attribute(name) == Some(Fate::Read) {
         return format!("write it as an attribute: `<{} {name}=\"...\">`", schema.name);

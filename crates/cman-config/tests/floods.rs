@@ -1,0 +1,48 @@
+//! Files made to be slow are refused or read in the time their size warrants.
+
+use cman_config::{FILE_SIZE_MAX, parse};
+use std::time::{Duration, Instant};
+
+/// A generous bound for the largest file, in a build without optimisation on a busy machine.
+const TIME_MAX: Duration = Duration::from_secs(30);
+
+/// `head`, as many of `piece` as a file can hold (numbered where it has a `#`), and `tail`.
+fn flood(head: &str, piece: &str, tail: &str) -> String {
+    let mut text = head.to_owned();
+    for n in 0.. {
+        let piece = piece.replace('#', &n.to_string());
+        if text.len() + piece.len() + tail.len() > FILE_SIZE_MAX {
+            break;
+        }
+        text.push_str(&piece);
+    }
+    text + tail
+}
+
+#[test]
+fn floods_are_answered_in_time() {
+    let head = "<cluster name=\"a\" config_version=\"1\"><clusternodes>";
+    let tail = "</clusternodes></cluster>";
+    let floods = [
+        flood("", "<a>", ""),
+        flood("", "<cluster>", ""),
+        flood("<cluster", " a#=\"\"", "/>"),
+        flood("<cluster", " xmlns:a#=\"b\"", "/>"),
+        flood(head, "<clusternode nodeid=\"1\" name=\"n\"/>", tail),
+        flood(head, "<clusternode nodeid=\"#\" name=\"n#\"/>", tail),
+        flood(head, "<clusternodf x#=\"\"/>", tail),
+        flood(head, "<x#/>", tail),
+        flood("<!-- ", "=\"\"", " --><cluster/>"),
+        flood("<cluster ", "\"", "/>"),
+        flood("<!DOCTYPE a [<!ENTITY a0 \"x\">", "<!ENTITY a# \"&a0;&a0;&a0;\">", "]><a>&a9;</a>"),
+    ];
+    for text in floods {
+        let start = Instant::now();
+        let answer = parse("file.conf", text.as_bytes());
+        let told = answer.expect_err("no flood is a configuration").to_string();
+        let took = start.elapsed();
+        let begin: String = text.chars().take(80).collect();
+        assert!(took < TIME_MAX, "{begin}: {took:?}");
+        assert!(told.len() < 200_000, "{begin}: an answer of {} bytes", told.len());
+    }
+}
