@@ -4,6 +4,7 @@
 //! simulator drive the same code. See [`node::Node`] for the caller's contract.
 #![forbid(unsafe_code)]
 
+pub mod gate;
 pub mod input;
 pub mod node;
 pub mod output;

@@ -125,11 +125,24 @@ pub fn decode(wire_version: u8, bytes: &[u8]) -> Result<Decoded<'_>, WireError> 
     Ok(decoded)
 }
 
-/// The frame of this kind with this body; `longer`: bytes may follow that a newer version added.
+/// The frame that travelled in parts; `None` if its kind is unknown.
 ///
 /// # Errors
-/// The body is malformed, or the kind unknown.
-pub fn decode_body(kind: u8, body: &[u8], longer: bool) -> Result<Frame, WireError> {
+/// The body is malformed.
+pub fn decode_long(wire_version: u8, kind: u8, body: &[u8]) -> Result<Option<Frame>, WireError> {
+    let newer = wire_version > WIRE_VERSION;
+    if newer && !is_greeting(kind) {
+        return Ok(None);
+    }
+    match decode_body(kind, body, newer) {
+        Ok(frame) => Ok(Some(frame)),
+        Err(WireError::UnknownKind(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The frame of this kind with this body; `longer`: bytes may follow that a newer version added.
+fn decode_body(kind: u8, body: &[u8], longer: bool) -> Result<Frame, WireError> {
     let mut input = Reader::new(body);
     let frame = read_body(kind, &mut input)?;
     if !longer {
