@@ -13,7 +13,7 @@ use crate::{
     rules,
     source::shown,
     unused,
-    value::{self, Number, choice},
+    value::{self, Number, child, choice},
 };
 use cman_types::NodeId;
 use core::{net::IpAddr, time::Duration};
@@ -74,11 +74,6 @@ pub(crate) fn config(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<
     })
 }
 
-/// The first child element of this name.
-fn child<'a, 'input>(parent: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
-    parent.children().find(|node| node.is_element() && node.tag_name().name() == name)
-}
-
 fn cluster_name(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<String> {
     let attribute =
         value::required(root, "name", "name=\"...\", the name of the cluster", findings)?;
@@ -97,7 +92,7 @@ fn cluster_name(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Strin
     );
     let help = "choose a short name such as name=\"alpha\"; programs written against the C \
                 libraries have no room for more";
-    findings.report(Code::BadClusterName, value::value_span(&attribute), message, help);
+    findings.report(Code::BadClusterName, attribute.range_value(), message, help);
     None
 }
 
@@ -179,7 +174,7 @@ fn node_name<'a>(
     {
         let message = format!("the node \"{name}\" is {kind}, which no other node can reach");
         let help = "write the host name of the node, or the address of its network interface";
-        findings.report(Code::UnusableNodeAddress, value::value_span(attribute), message, help);
+        findings.report(Code::UnusableNodeAddress, attribute.range_value(), message, help);
         return None;
     }
     let problem = match name.len() {
@@ -194,7 +189,7 @@ fn node_name<'a>(
         shown(name),
     );
     let help = "write the host name as `uname -n` prints it on that node";
-    findings.report(Code::BadNodeName, value::value_span(attribute), message, help);
+    findings.report(Code::BadNodeName, attribute.range_value(), message, help);
     None
 }
 
@@ -269,7 +264,7 @@ fn keyfile(attribute: &Attribute<'_, '_>, findings: &mut Findings<'_>) -> Option
     }
     let message = format!("`keyfile` is \"{}\", expected an absolute path of a file", shown(path));
     let help = "write keyfile=\"/etc/cluster/cman.key\", or leave it out for that default";
-    findings.report(Code::BadKeyfile, value::value_span(attribute), message, help);
+    findings.report(Code::BadKeyfile, attribute.range_value(), message, help);
     None
 }
 

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::Findings,
     read::{Cman, NodeRead},
     source::shown,
-    value::{tag_span, value_span},
+    value::{child, tag_span},
 };
 use cman_types::limits::NODES_MAX;
 use core::{net::IpAddr, ops::Range};
@@ -38,7 +38,7 @@ pub(crate) fn check(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &
 fn span_of(element: Node<'_, '_>, name: &str) -> Range<usize> {
     element
         .attribute_node(name)
-        .map_or_else(|| tag_span(element), |attribute| value_span(&attribute))
+        .map_or_else(|| tag_span(element), |attribute| attribute.range_value())
 }
 
 fn node_count(nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {
@@ -90,9 +90,8 @@ fn unique_names(nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {
 }
 
 fn transport(cman: &Cman<'_, '_>, element: Node<'_, '_>, findings: &mut Findings<'_>) {
-    let multicast = element.children().find(|node| node.has_tag_name("multicast"));
     if cman.transport == Some(Transport::Unicast)
-        && let Some(multicast) = multicast
+        && let Some(multicast) = child(element, "multicast")
     {
         let message = "the multicast address is not used with transport=\"udpu\"";
         let help = "remove `<multicast>`, or write transport=\"udp\"";
@@ -111,8 +110,7 @@ fn address_families(
     let family = |address: IpAddr| if address.is_ipv4() { "IPv4" } else { "IPv6" };
     let addresses = nodes.iter().filter_map(|node| node.name?.parse::<IpAddr>().ok());
     let other = addresses.into_iter().find(|node| node.is_ipv4() != multicast.is_ipv4());
-    let at = element.children().find(|node| node.has_tag_name("multicast"));
-    if let (Some(other), Some(at)) = (other, at) {
+    if let (Some(other), Some(at)) = (other, child(element, "multicast")) {
         let (family, other_family) = (family(multicast), family(other));
         let message = format!(
             "the multicast address is an {family} address, but the node \"{other}\" has an \
@@ -212,7 +210,7 @@ pub(crate) fn multicast_address(
     attribute: &Attribute<'_, '_>,
     findings: &mut Findings<'_>,
 ) -> bool {
-    let span = value_span(attribute);
+    let span = attribute.range_value();
     let confined = match address {
         IpAddr::V4(_) => false,
         // The scope is the low half of the second byte: 0 is reserved, 1 never leaves the machine.

@@ -274,3 +274,54 @@ pub(crate) static CLUSTERNODE: Element = Element {
 /// Every element whose contents are looked at.
 pub(crate) static ELEMENTS: [&Element; 6] =
     [&CLUSTER, &CMAN, &MULTICAST, &TOTEM, &CLUSTERNODES, &CLUSTERNODE];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names with their fates, of an element's attributes and of the elements within it.
+    fn names(element: &Element) -> Vec<(&'static str, Fate)> {
+        let children = element.children.iter().map(|child| match child {
+            Known(known) => (known.name, Read),
+            Closed(name, fate) => (*name, *fate),
+        });
+        element.attributes.iter().copied().chain(children).collect()
+    }
+
+    #[test]
+    fn the_manual_has_every_name_in_its_place() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/manual/cluster.conf.5.md");
+        let manual = std::fs::read_to_string(path).unwrap();
+        let (read, rest) = manual.split_once("## KNOWN, BUT NOT USED").unwrap();
+        let (unused, rest) = rest.split_once("## WITHOUT EFFECT").unwrap();
+        let (gone, _) = rest.split_once("## EXAMPLES").unwrap();
+        for element in ELEMENTS {
+            assert!(read.contains(&format!("\n### {}\n", element.name)), "{}", element.name);
+            for (name, fate) in names(element) {
+                let quoted = format!("`{name}`");
+                let row = |chapter: &str| {
+                    let of = format!("| `{}` |", element.name);
+                    chapter.lines().any(|line| line.starts_with(&of) && line.contains(&quoted))
+                };
+                let found = match fate {
+                    Read => {
+                        let heads = [format!("\n**{name}**"), format!("\n### {name}\n")];
+                        heads.iter().any(|head| read.contains(head))
+                    }
+                    NotUsedYet(_) => row(unused),
+                    NoEffect(_) => row(gone),
+                };
+                assert!(found, "the manual lacks {name} of {}", element.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for element in ELEMENTS {
+            let mut names: Vec<_> = names(element).into_iter().map(|(name, _)| name).collect();
+            names.sort_unstable();
+            assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{names:?}");
+        }
+    }
+}

@@ -4,10 +4,10 @@ use crate::{code::Code, diagnostic::Diagnostic};
 use core::ops::Range;
 use roxmltree::{Document, Error, ParsingOptions};
 
-/// The largest file that is read, in bytes. 4096 nodes with fencing take about one tenth of it.
+/// The largest file that is read, in bytes. 4096 nodes with fencing take about a third of it.
 pub const FILE_SIZE_MAX: usize = 4 << 20;
-/// Most elements, comments and pieces of text. 4096 nodes with fencing take about one tenth.
-const NODES_MAX: u32 = 1_000_000;
+/// Most elements, comments and pieces of text. 4096 nodes with fencing take about a third.
+const NODES_MAX: u32 = 200_000;
 /// Most attributes of one element. The XML reader compares each with each.
 const ATTRIBUTES_MAX: usize = 2_000;
 /// Most mentions of XML name spaces, which mean nothing here. The XML reader copies them from

@@ -46,7 +46,7 @@ impl Walk<'_, '_> {
         if attribute.namespace().is_some() {
             return;
         }
-        let span = value::name_span(&attribute);
+        let span = attribute.range_qname();
         let inside = schema.name;
         match schema.attribute(name) {
             Some(Fate::Read) => {}

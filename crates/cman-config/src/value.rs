@@ -4,20 +4,15 @@ use crate::{code::Code, diagnostic::Findings, source::shown};
 use core::{fmt::Display, net::IpAddr, ops::Range, ops::RangeInclusive};
 use roxmltree::{Attribute, Node};
 
-/// Where the name of an attribute stands.
-pub(crate) fn name_span(attribute: &Attribute<'_, '_>) -> Range<usize> {
-    attribute.range_qname()
-}
-
-/// Where the value of an attribute stands, without the quotation marks.
-pub(crate) fn value_span(attribute: &Attribute<'_, '_>) -> Range<usize> {
-    attribute.range_value()
-}
-
 /// Where the beginning of an element stands: `<` and its name.
 pub(crate) fn tag_span(node: Node<'_, '_>) -> Range<usize> {
     let start = node.range().start;
     start..start.saturating_add(1 + node.tag_name().name().len())
+}
+
+/// The first child element of this name.
+pub(crate) fn child<'a, 'input>(parent: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
+    parent.children().find(|node| node.is_element() && node.tag_name().name() == name)
 }
 
 /// A compulsory attribute; reports that it is missing, with an example of what to write.
@@ -65,7 +60,7 @@ impl<T: Copy + Display + PartialOrd + TryFrom<u64>> Number<T> {
             attribute.name(),
             shown(attribute.value()),
         );
-        findings.report(code, value_span(attribute), message, self.help);
+        findings.report(code, attribute.range_value(), message, self.help);
         None
     }
 }
@@ -86,7 +81,7 @@ pub(crate) fn choice<T: Copy>(
     let name = attribute.name();
     let message = format!("`{name}` is \"{}\", expected {expected}", shown(attribute.value()));
     let help = format!("write {name}={}", words.join(&format!(" or {name}=")));
-    findings.report(Code::UnknownChoice, value_span(attribute), message, help);
+    findings.report(Code::UnknownChoice, attribute.range_value(), message, help);
     None
 }
 
@@ -100,7 +95,7 @@ pub(crate) fn address(
     if parsed.is_none() {
         let (name, value) = (attribute.name(), shown(attribute.value()));
         let message = format!("`{name}` is \"{value}\", expected an IPv4 or IPv6 address");
-        findings.report(Code::BadAddress, value_span(attribute), message, help);
+        findings.report(Code::BadAddress, attribute.range_value(), message, help);
     }
     parsed
 }

@@ -31,7 +31,7 @@ fn inputs() -> BTreeMap<String, Vec<u8>> {
     let many = cman_config::template("alpha", &nodes, None);
     inputs.insert("CM0303-too-many-nodes".to_owned(), many.into_bytes());
     inputs.insert("CM0002-huge".to_owned(), vec![b' '; cman_config::FILE_SIZE_MAX + 1]);
-    let elements = format!("<cluster>{}</cluster>", "<a/>".repeat(1_000_000));
+    let elements = format!("<cluster>{}</cluster>", "<a/>".repeat(200_000));
     inputs.insert("CM0002-many-elements".to_owned(), elements.into_bytes());
     let attributes: String = (0..2001).fold(String::new(), |mut text, n| {
         write!(text, " a{n}=\"\"").unwrap();
@@ -87,15 +87,5 @@ fn every_code_has_a_fixture_that_shows_it() {
             let found = parse("cluster.conf", bytes).map_or_else(|all| all, |ok| ok.warnings);
             assert!(found.iter().any(|problem| problem.code == *code), "{name} lacks {code}");
         }
-    }
-}
-
-#[test]
-fn every_code_is_in_the_manual() {
-    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/manual/cluster.conf.5.md");
-    let manual = fs::read_to_string(manual).unwrap();
-    for code in Code::ALL {
-        let row = format!("| {code} | {} |", code.severity());
-        assert!(manual.contains(&row), "cluster.conf(5) has no row that begins `{row}`");
     }
 }

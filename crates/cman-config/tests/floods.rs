@@ -1,6 +1,6 @@
 //! Files made to be slow are refused or read in the time their size warrants.
 
-use cman_config::{FILE_SIZE_MAX, parse};
+use cman_config::{Code, FILE_SIZE_MAX, parse};
 use std::time::{Duration, Instant};
 
 /// A generous bound for the largest file, in a build without optimisation on a busy machine.
@@ -45,4 +45,24 @@ fn floods_are_answered_in_time() {
         assert!(took < TIME_MAX, "{begin}: {took:?}");
         assert!(told.len() < 200_000, "{begin}: an answer of {} bytes", told.len());
     }
+}
+
+#[test]
+fn errors_are_not_crowded_out_by_warnings() {
+    let text = format!("<cluster>{}</cluster>", "<x/>".repeat(300));
+    let problems = parse("file.conf", text.as_bytes()).expect_err("it has no name");
+    assert_eq!((problems.len(), problems.omitted()), (200, 103));
+    assert_eq!(problems.iter().filter(|problem| problem.code == Code::UnknownElement).count(), 197);
+    assert!(problems.has_errors());
+    assert!(problems.to_string().ends_with("file.conf: 103 more problems not shown\n"));
+}
+
+#[test]
+fn as_many_nodes_as_allowed_are_read() {
+    let names: Vec<(u32, String)> = (1..=4096).map(|id| (id, format!("n{id}"))).collect();
+    let nodes: Vec<(u32, &str)> = names.iter().map(|(id, name)| (*id, name.as_str())).collect();
+    let text = cman_config::template("alpha", &nodes, None);
+    let parsed = parse("file.conf", text.as_bytes()).expect("4096 nodes are allowed");
+    assert_eq!(parsed.config.nodes.len(), 4096);
+    assert_eq!(parsed.config.expected_votes, 4096);
 }
