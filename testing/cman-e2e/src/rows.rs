@@ -126,13 +126,10 @@ fn formation_row(scale: &Scale) -> Result<Vec<Figure>> {
 
 fn failure_row(scale: &Scale) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    let several = [Victims::Member, Victims::Coordinator, Victims::CoordinatorAndSuccessor];
-    for who in several {
+    for who in [Victims::Member, Victims::Coordinator, Victims::CoordinatorAndSuccessor] {
         figures.extend(failure::kill_once(scale, 3, who)?);
     }
-    for who in several.into_iter().chain([Victims::Half]) {
-        figures.extend(failure::kill_once(scale, 16, who)?);
-    }
+    figures.extend(failure::kill_in_turn(scale, 16, &failure::ALL_IN_TURN)?);
     Ok(figures)
 }
 
