@@ -9,10 +9,12 @@
 //! | [`simulation`] | `sim`: the simulator, built as it has to be |
 //! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
 //! | [`sandbox`] | `sandbox`: a cluster to look at |
+//! | [`dist`] | `dist`: the Debian package |
 //! | [`packages`] | installing what a task needs |
 //! | [`repository`] | where things are |
 #![forbid(unsafe_code)]
 
+mod dist;
 mod mutants;
 mod packages;
 mod repository;
@@ -47,6 +49,8 @@ enum Task {
     Sandbox(sandbox::Options),
     /// Apply each deliberate fault and see that the simulator catches it
     Mutants(mutants::Options),
+    /// Build the Debian package
+    Dist(dist::Options),
 }
 
 fn main() -> ExitCode {
@@ -66,5 +70,6 @@ fn run(task: &Task) -> Result<()> {
         Task::Sim(options) => simulation::run(options),
         Task::Sandbox(options) => sandbox::run(options),
         Task::Mutants(options) => mutants::run(options),
+        Task::Dist(options) => dist::run(options),
     }
 }
