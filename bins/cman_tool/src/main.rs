@@ -1,2 +1,57 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! `cman_tool`, the cluster administration tool.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`cli`], [`historic`] | the command line |
+//! | [`commands`] | one module for each verb |
+//! | [`render`] | replies of the daemon as text and as JSON |
+//! | [`report`] | the parts of the support archive |
+//! | [`exit_code`], [`failure`] | how it ends, and what it says then |
+//! | [`output`], [`progress`] | stdout for data, stderr for talk |
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod deadline;
+mod exit_code;
+mod failure;
+mod historic;
+mod output;
+mod progress;
+mod render;
+mod report;
+
+use clap::{Parser, error::ErrorKind};
+use cli::Cli;
+use failure::Failure;
+use std::{ffi::OsString, process::ExitCode};
+
+fn main() -> ExitCode {
+    let args = historic::verb_first(std::env::args_os());
+    let (json, result) = match Cli::try_parse_from(&args) {
+        Ok(cli) => (cli.common.json, commands::run(cli)),
+        Err(error) => (wants_json(&args), usage(&error)),
+    };
+    match result {
+        Ok(()) => exit_code::Exit::Done.into(),
+        Err(failure) => {
+            failure.tell(json);
+            failure.exit().into()
+        }
+    }
+}
+
+/// Help and version are data; everything else is wrong usage.
+fn usage(error: &clap::Error) -> Result<(), Failure> {
+    let text = error.render().to_string();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return output::text(&text);
+    }
+    let sentence = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    Err(Failure::failed(sentence, ""))
+}
+
+/// Whether the user of a command line that could not be parsed wants JSON.
+fn wants_json(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "--json")
+}

@@ -7,7 +7,7 @@ use cman_ipc::{
 use cman_types::NodeId;
 use std::{path::Path, time::Duration};
 
-/// How long a daemon may take for an answer before it counts as stuck.
+/// How long a daemon may take for an answer before it counts as stuck, unless said otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Which of the daemon's sockets.
@@ -33,6 +33,7 @@ impl Socket {
 pub struct Connection {
     wire: Wire,
     welcome: Welcome,
+    patience: Duration,
 }
 
 impl Connection {
@@ -44,7 +45,7 @@ impl Connection {
         let mut wire = Wire::connect(&run_dir.join(socket.file()))?;
         wire.send(&Message::Hello(Hello::from_program(program)), PATIENCE)?;
         match wire.receive(Some(PATIENCE))? {
-            Some(Message::Welcome(welcome)) => Ok(Self { wire, welcome }),
+            Some(Message::Welcome(welcome)) => Ok(Self { wire, welcome, patience: PATIENCE }),
             Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
             Some(_) => Err(Error::Unexpected),
             None => Err(Error::Closed),
@@ -55,6 +56,11 @@ impl Connection {
     #[must_use]
     pub const fn daemon(&self) -> &Welcome {
         &self.welcome
+    }
+
+    /// Changes how long an answer may take, which is [`PATIENCE`] at first.
+    pub const fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
     }
 
     /// How this node and its cluster are.
@@ -174,12 +180,12 @@ impl Connection {
     }
 
     fn ask(&mut self, request: Request) -> Result<Reply, Error> {
-        self.wire.send(&Message::Request(request), PATIENCE)?;
+        self.wire.send(&Message::Request(request), self.patience)?;
         self.reply()
     }
 
     fn reply(&mut self) -> Result<Reply, Error> {
-        match self.wire.receive(Some(PATIENCE))? {
+        match self.wire.receive(Some(self.patience))? {
             Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
             Some(Message::Reply(reply)) => Ok(reply),
             Some(_) => Err(Error::Unexpected),

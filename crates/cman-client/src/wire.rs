@@ -31,9 +31,10 @@ impl Wire {
     /// Sends one message, waiting at most `patience` for room.
     pub(crate) fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
         let bytes = encode(message)?;
+        // The system takes zero for "for ever".
         let sent = self
             .stream
-            .set_write_timeout(Some(patience))
+            .set_write_timeout(Some(patience.max(Duration::from_millis(1))))
             .and_then(|()| self.stream.write_all(&bytes));
         sent.map_err(|error| self.failed(error, patience))
     }

@@ -1,0 +1,190 @@
+//! The command line. Spellings of 2009 work: options may stand before the verb, and options whose
+//! place is the configuration now are known and say so.
+
+use crate::historic::Historic;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cman_client::ipc::paths;
+use std::path::PathBuf;
+
+/// Where the configuration is unless something else is said.
+pub(crate) const CONFIG_FILE: &str = "/etc/cluster/cluster.conf";
+/// Where the cluster key is unless something else is said.
+pub(crate) const KEY_FILE: &str = "/etc/cluster/cman.key";
+
+/// Administers the cluster of this node.
+#[derive(Parser, Debug)]
+#[command(name = "cman_tool", version, disable_help_subcommand = true)]
+#[command(after_help = "Exit: 0 done; 1 refused, failed or wrong usage; 2 timed out.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    /// Where the daemon's sockets are
+    #[arg(long, global = true, value_name = "DIR", env = paths::RUN_DIR_ENV)]
+    #[arg(default_value = paths::RUN_DIR)]
+    pub(crate) run_dir: PathBuf,
+    /// Print one JSON object instead of text, also for errors
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Verb {
+    /// Start the cluster daemon on this node
+    Join(Box<Join>),
+    /// Leave the cluster and end the daemon
+    Leave(Leave),
+    /// Show how this node and its cluster are
+    Status(Status),
+    /// Show all configured nodes
+    Nodes(Nodes),
+    /// Wait until this node is a member
+    Wait(Wait),
+    /// Put nodes out of the cluster for good
+    Kill(Kill),
+    /// Show the versions of the protocol and the configuration
+    Version,
+    /// Make a cluster key
+    Keygen(Keygen),
+    /// Show what happens, as it happens
+    Events,
+    /// Gather everything that helps to understand a problem into one archive, without keys
+    Report(Report),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Join {
+    /// Wait until this node is a member
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+    /// Wait until this node is quorate
+    #[arg(short, long)]
+    pub(crate) quorum: bool,
+    /// Give up after so many seconds; 0 is never
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+    /// The configuration
+    #[arg(long, value_name = "FILE", env = "CMAN_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the daemon keeps what must survive a restart
+    #[arg(long, value_name = "DIR", env = "CMAN_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// The cluster key
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) keyfile: Option<PathBuf>,
+    /// The name of this node in the configuration
+    #[arg(short, long, value_name = "NODENAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) historic: Historic,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Leave {
+    /// `remove`: the others lower their expected votes; `force`: leave even if clients object
+    #[arg(value_name = "remove|force")]
+    pub(crate) how: Vec<LeaveHow>,
+    /// Ask again while a view change is running, and wait until the daemon has ended
+    #[arg(short, long)]
+    pub(crate) wait: bool,
+    /// Give up after so many seconds; 0 is never
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum LeaveHow {
+    Remove,
+    Force,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    /// Also show what the classic text does not know
+    #[arg(short, long)]
+    pub(crate) long: bool,
+    /// Show it again whenever something happens, until interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Nodes {
+    /// Show the addresses of each node
+    #[arg(short, long)]
+    pub(crate) addresses: bool,
+    /// Show when each node was last fenced
+    #[arg(short, long)]
+    pub(crate) fence: bool,
+    /// Show only this node
+    #[arg(short, long, value_name = "NODE")]
+    pub(crate) name: Option<String>,
+    /// Show only these fields: id, name, type, addr
+    #[arg(short = 'F', long, value_name = "FIELDS", value_delimiter = ',')]
+    pub(crate) format: Vec<NodeField>,
+    /// Show them again whenever something happens, until interrupted
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum NodeField {
+    Id,
+    Name,
+    Type,
+    Addr,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Wait {
+    /// Wait until this node is quorate
+    #[arg(short, long)]
+    pub(crate) quorum: bool,
+    /// Give up after so many seconds; 0 is never
+    #[arg(short, long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
+    /// Taken for compatibility: this verb always waits
+    #[arg(short, long, hide = true)]
+    pub(crate) wait: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Kill {
+    /// Whom: a node's name or id; may be given several times
+    #[arg(short, long, value_name = "NODE", required = true, num_args = 1..)]
+    pub(crate) name: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Keygen {
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE", default_value = KEY_FILE)]
+    pub(crate) keyfile: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Report {
+    /// Where to write the archive; by default here, with the node's name and the time in its name
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The configuration, if no daemon runs that knows where it is
+    #[arg(long, value_name = "FILE", env = "CMAN_CONFIG", default_value = CONFIG_FILE)]
+    pub(crate) config: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

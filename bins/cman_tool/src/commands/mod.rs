@@ -1,0 +1,66 @@
+//! One module for each verb.
+
+mod events;
+mod join;
+mod keygen;
+mod kill;
+mod leave;
+mod nodes;
+mod report;
+mod status;
+mod version;
+mod wait;
+mod watch;
+
+use crate::{
+    cli::{Cli, Common, Verb},
+    failure::Failure,
+    output,
+};
+use cman_client::{Connection, Error, Socket};
+use serde::Serialize;
+
+/// Does what the command line says.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    let Cli { common, verb } = cli;
+    match verb {
+        Verb::Events => events::run(&common),
+        Verb::Join(args) => join::run(&common, &args),
+        Verb::Keygen(args) => keygen::run(&common, &args),
+        Verb::Kill(args) => kill::run(&common, &args),
+        Verb::Leave(args) => leave::run(&common, &args),
+        Verb::Nodes(args) => nodes::run(&common, &args),
+        Verb::Report(args) => report::run(&common, &args),
+        Verb::Status(args) => status::run(&common, &args),
+        Verb::Version => version::run(&common),
+        Verb::Wait(args) => wait::run(&common, &args),
+    }
+}
+
+impl Common {
+    /// A connection for reading.
+    fn connect(&self) -> Result<Connection, Error> {
+        self.open(Socket::Public)
+    }
+
+    /// A connection for everything.
+    fn connect_admin(&self) -> Result<Connection, Error> {
+        self.open(Socket::Admin)
+    }
+
+    fn open(&self, socket: Socket) -> Result<Connection, Error> {
+        Connection::open(&self.run_dir, socket, "cman_tool")
+    }
+
+    /// Says that something is done: with `--json` as an object, else by silence, as ever.
+    fn done(&self, text: &str) -> Result<(), Failure> {
+        if self.json { output::json_line(&DoneJson { done: true, text }) } else { Ok(()) }
+    }
+}
+
+/// The answer of verbs that do something.
+#[derive(Serialize)]
+struct DoneJson<'a> {
+    done: bool,
+    text: &'a str,
+}
