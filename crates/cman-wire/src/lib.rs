@@ -20,6 +20,8 @@ pub mod frame;
 pub mod header;
 pub mod parts;
 mod reader;
+#[cfg(test)]
+mod tests;
 
 pub use codec::{Decoded, WIRE_VERSION};
 pub use error::WireError;

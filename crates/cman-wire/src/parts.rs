@@ -7,7 +7,7 @@ use crate::{
     frame::Frame,
     reader::Reader,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// The kind of a part, among the kinds of frames.
 pub(crate) const KIND: u8 = 64;
@@ -147,9 +147,20 @@ struct Partial {
     parts: BTreeMap<u16, Vec<u8>>,
 }
 
+impl Partial {
+    fn into_body(self) -> Vec<u8> {
+        let mut body = Vec::with_capacity(self.size);
+        for slice in self.parts.into_values() {
+            body.extend_from_slice(&slice);
+        }
+        body
+    }
+}
+
 /// The long frames of one sender on one lane that are under way to this node.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Assembly {
+    /// Touched longest ago first.
     partial: Vec<Partial>,
     parts_seen: u32,
 }
@@ -163,74 +174,58 @@ impl Assembly {
     /// # Errors
     /// The part contradicts another one of the same frame, which is then given up.
     pub fn add(&mut self, part: &Part<'_>) -> Result<Option<(u8, Vec<u8>)>, WireError> {
-        if part.bytes.len() > MESSAGE_MAX {
-            return Err(WireError::TooMany("bytes in a part"));
-        }
         self.parts_seen = self.parts_seen.wrapping_add(1);
         let seen = self.parts_seen;
         self.partial.retain(|partial| seen.wrapping_sub(partial.touched) <= PATIENCE);
-        let at = self.place_of(part);
-        self.make_room(at, part.bytes.len());
-        let at = self.place_of(part);
-        let Some(partial) = self.partial.get_mut(at) else { return Ok(None) };
+        let mut partial = self.take_or_begin(part);
         if partial.count != part.count || partial.kind != part.kind {
-            self.partial.remove(at);
             return Err(WireError::Value("a part's count or kind"));
         }
         partial.touched = seen;
-        if !partial.parts.contains_key(&part.index) {
+        if let Entry::Vacant(place) = partial.parts.entry(part.index) {
+            place.insert(part.bytes.to_vec());
             partial.size += part.bytes.len();
-            partial.parts.insert(part.index, part.bytes.to_vec());
         }
-        if partial.parts.len() < usize::from(partial.count) {
-            return Ok(None);
+        if partial.size > MESSAGE_MAX {
+            return Err(WireError::TooMany("bytes in the parts of a frame"));
         }
-        let whole = self.partial.remove(at);
-        let mut body = Vec::with_capacity(whole.size);
-        for slice in whole.parts.values() {
-            body.extend_from_slice(slice);
+        if partial.parts.len() == usize::from(partial.count) {
+            return Ok(Some((partial.kind, partial.into_body())));
         }
-        Ok(Some((whole.kind, body)))
+        self.make_room(partial.size);
+        self.partial.push(partial);
+        Ok(None)
     }
 
-    /// Where the frame of this part is; it is begun if need be.
-    fn place_of(&mut self, part: &Part<'_>) -> usize {
-        if let Some(at) = self.partial.iter().position(|p| p.message == part.message) {
-            return at;
-        }
-        self.partial.push(Partial {
+    /// The frame of this part, out of the list.
+    fn take_or_begin(&mut self, part: &Part<'_>) -> Partial {
+        let at = self.partial.iter().position(|partial| partial.message == part.message);
+        at.map(|at| self.partial.remove(at)).unwrap_or_else(|| Partial {
             message: part.message,
             count: part.count,
             kind: part.kind,
             size: 0,
             touched: self.parts_seen,
             parts: BTreeMap::new(),
-        });
-        self.partial.len() - 1
+        })
     }
 
-    /// Gives up frames other than the one at `keep` until there is room for `more` bytes.
-    fn make_room(&mut self, mut keep: usize, more: usize) {
-        let seen = self.parts_seen;
-        loop {
-            let size: usize = self.partial.iter().map(|partial| partial.size).sum();
-            if self.partial.len() <= PARTIAL_MAX && size + more <= MESSAGE_MAX {
-                return;
-            }
-            let oldest = (0..self.partial.len())
-                .filter(|at| *at != keep)
-                .max_by_key(|at| self.partial.get(*at).map(|p| seen.wrapping_sub(p.touched)));
-            match oldest {
-                Some(at) => {
-                    self.partial.remove(at);
-                    keep -= usize::from(at < keep);
-                }
-                None => {
-                    // It alone is longer than any frame may be.
-                    self.partial.clear();
-                    return;
-                }
-            }
+    /// Gives up frames until there is room for one more of this size.
+    fn make_room(&mut self, more: usize) {
+        while !self.partial.is_empty()
+            && (self.partial.len() >= PARTIAL_MAX || self.size() + more > MESSAGE_MAX)
+        {
+            self.partial.remove(0);
         }
+    }
+
+    /// How many frames and bytes of them are held.
+    #[cfg(test)]
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.partial.len(), self.size())
+    }
+
+    fn size(&self) -> usize {
+        self.partial.iter().map(|partial| partial.size).sum()
     }
 }

@@ -1,0 +1,190 @@
+//! One filled-in frame of each kind, always the same.
+
+use crate::frame::{
+    Answer, Beat, Challenge, Change, Commit, Flush, Frame, Gone, Hears, Hello, HelloKind, Holdings,
+    Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe, ProbeAck,
+    Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
+};
+use cman_types::{
+    Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
+};
+use core::{
+    net::{Ipv6Addr, SocketAddr},
+    time::Duration,
+};
+
+pub(super) fn node(id: u32) -> NodeId {
+    NodeId::new(id).unwrap()
+}
+
+pub(super) fn life(id: u32) -> MemberId {
+    MemberId {
+        node: node(id),
+        incarnation: Incarnation(1_763_821_000_123 + u64::from(id)),
+        salt: Salt([u8::try_from(id % 256).unwrap(); 16]),
+    }
+}
+
+fn view_id(epoch: u64) -> ViewId {
+    ViewId { epoch: Epoch(epoch), coordinator: life(1) }
+}
+
+fn nodes(ids: &[u32]) -> NodeSet {
+    ids.iter().copied().map(node).collect()
+}
+
+pub(super) fn members() -> Vec<Member> {
+    vec![
+        Member { id: life(1), address: SocketAddr::from(([10, 0, 0, 1], 5405)) },
+        Member {
+            id: life(2),
+            address: SocketAddr::from((Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2), 5405)),
+        },
+    ]
+}
+
+fn basis() -> Basis {
+    Basis { epoch: Epoch(16), removed: nodes(&[9]), all_seen: true }
+}
+
+const fn ms(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+pub(super) fn challenge() -> Frame {
+    Frame::Challenge(Challenge { nonce: 0x0102_0304_0506_0708 })
+}
+
+pub(super) fn answer() -> Frame {
+    Frame::Answer(Answer { nonce: 0x0102_0304_0506_0708 })
+}
+
+pub(super) fn relay() -> Frame {
+    let frame = Box::new(Frame::Kill(Kill { view: view_id(17), target: node(3) }));
+    Frame::Relay(Relay { origin: life(2), target: life(1), frame })
+}
+
+pub(super) fn beat() -> Beat {
+    Beat {
+        view: view_id(17),
+        number: 41,
+        acting: false,
+        urgent: true,
+        lease_left: ms(1500),
+        settled: true,
+        late: nodes(&[2, 3, 4, 9]),
+        routed: nodes(&[]),
+        echoes_from: 0,
+        echoes: vec![0, 40, 39],
+    }
+}
+
+fn hello() -> Frame {
+    Frame::Hello(Hello {
+        kind: HelloKind::Coordinator,
+        wire_min: 1,
+        wire_max: 2,
+        cluster_id: 3169,
+        config_version: 4,
+        epoch_seen: Epoch(18),
+        view: Some(view_id(17)),
+        members: nodes(&[1, 2]),
+        votes: 3,
+        nodes: 2,
+        incumbent: 5,
+        hears: nodes(&[1, 2, 4]),
+        quorate: true,
+        dirty: false,
+    })
+}
+
+fn refuse() -> Frame {
+    Frame::Refuse(Refuse {
+        target: life(2),
+        reason: RefuseReason::ConfigOlder,
+        ours: 5,
+        theirs: 4,
+        other: Some(SocketAddr::from(([10, 0, 0, 3], 5405))),
+        retry_after: ms(1000),
+        quorate: true,
+    })
+}
+
+pub(super) fn propose() -> Propose {
+    let silent = Change { node: node(3), reason: Reason::Silent, witness: node(1), silent: ms(2) };
+    Propose {
+        ballot: view_id(18),
+        wire_version: 1,
+        members: members(),
+        departing: nodes(&[2]),
+        removing: nodes(&[2]),
+        gone: nodes(&[3]),
+        changes: vec![silent],
+    }
+}
+
+fn flush() -> Frame {
+    Frame::Flush(Flush {
+        ballot: view_id(18),
+        origin: Some(view_id(17)),
+        pending: vec![view_id(16)],
+        epoch_seen: Epoch(18),
+        basis: basis(),
+        removed_self: false,
+        hub_leases: vec![(node(3), ms(700))],
+        holdings: Holdings { delivered: 5, units: vec![(1, 2, 3)], records: vec![(4, 5, 6, 7)] },
+    })
+}
+
+fn recover() -> Frame {
+    let lineage = Lineage {
+        origin: Some(view_id(17)),
+        members: nodes(&[1, 2]),
+        leases: vec![(node(3), ms(700))],
+        sequence: vec![(6, 1, 2)],
+    };
+    let plan = Plan { basis: basis(), not_readmitted: nodes(&[9]), lineages: vec![lineage] };
+    Frame::Recover(Recover { ballot: view_id(18), plan })
+}
+
+/// In the order of their kinds.
+pub(super) fn all() -> Vec<Frame> {
+    let (view, ballot) = (view_id(17), view_id(18));
+    vec![
+        Frame::Beat(beat()),
+        Frame::MemberBeat(MemberBeat {
+            view,
+            number: 7,
+            echo: 41,
+            grant: true,
+            urgent: false,
+            multicast_heard: true,
+            delay: ms(3),
+        }),
+        Frame::Who(Who { view, hub: node(1) }),
+        Frame::Hears(Hears { view, hub: node(1), routes: 2 }),
+        relay(),
+        hello(),
+        Frame::Probe(Probe { nonce: 99, epoch_seen: Epoch(18), want_members: true }),
+        Frame::ProbeAck(ProbeAck {
+            nonce: 99,
+            epoch_seen: Epoch(18),
+            view: Some(View { id: view, members: members() }),
+        }),
+        refuse(),
+        Frame::Propose(propose()),
+        flush(),
+        Frame::Nack(Nack { ballot, epoch_seen: Epoch(19), reason: NackReason::Held }),
+        Frame::Commit(Commit { ballot, view }),
+        recover(),
+        Frame::Recovered(Recovered { ballot }),
+        Frame::Install(Install { ballot }),
+        Frame::Moved(Moved { view, members: nodes(&[1, 2]) }),
+        Frame::Leave(Leave { view, remove: true }),
+        Frame::Gone(Gone { ballot }),
+        Frame::Kill(Kill { view, target: node(3) }),
+        Frame::PutOut(PutOut { view, target: life(3), by: node(2) }),
+        challenge(),
+        answer(),
+    ]
+}
