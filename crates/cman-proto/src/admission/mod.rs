@@ -1,0 +1,7 @@
+//! Joining, merging, and who proposes when nobody coordinates.
+
+mod candidate;
+mod hello;
+pub(crate) mod hold;
+mod refuse;
+pub(crate) mod wishes;

@@ -1,0 +1,356 @@
+//! The member: watches the coordinator, beats to it, grants leases, asks for relays, and becomes
+//! a deputy or a candidate when the coordinator falls silent.
+
+use cman_types::{Instant, MemberId, View};
+use cman_wire::{
+    Frame,
+    frame::{Beat, MemberBeat, Moved},
+};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use crate::{
+    engine::Engine,
+    event::{Notice, Via},
+    phase::{HubSeen, Normal, Watch},
+};
+
+/// Silence of the coordinator after which the first deputy acts, and by how much later each next
+/// one does, in hundredths of the token.
+const DEPUTY_AFTER: u32 = 40;
+const DEPUTY_STEP: u32 = 10;
+/// Lost touch after which a member asks for relays, in hundredths of the token.
+const RELAY_AFTER: u32 = 30;
+/// How long, in hundredths of the token, a member waits for an acting deputy to propose.
+const DEPUTY_PATIENCE: u32 = 40;
+
+/// A relayed beat after the direct one is of no importance.
+const RELAY_PAUSE: Duration = Duration::from_millis(50);
+
+impl Watch {
+    /// A watch that starts with an install: the coordinator was in touch just now.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            heard: now,
+            direct: now,
+            multicast: now,
+            contact: now,
+            listed_late: false,
+            relay_needed: Instant::ZERO,
+            next_beat: now,
+            next_who: now,
+            hubs: BTreeMap::new(),
+        }
+    }
+}
+
+/// The members in the order in which they stand in for the coordinator: the longest-lived first.
+pub(crate) fn deputies(view: &View) -> Vec<MemberId> {
+    let mut ids: Vec<MemberId> = view.ids().filter(|&id| id != view.id.coordinator).collect();
+    ids.sort_by_key(|id| (id.incarnation, id.node));
+    ids
+}
+
+impl Engine {
+    /// When the watch must be looked at again.
+    pub(crate) fn watch_due(&self, now: Instant, normal: &Normal) -> Instant {
+        let watch = &normal.watch;
+        let timing = &self.cfg.timing;
+        let mut due = watch.next_beat;
+        let relay_at = (watch.contact + timing.share(RELAY_AFTER)).max(watch.next_who);
+        due = due.min(relay_at);
+        if normal.hub.is_none()
+            && let Some(delay) = self.deputy_delay()
+        {
+            due = due.min((watch.contact + delay).max(now + timing.beat / 8));
+        }
+        let lost = watch.contact + self.stall.patience(now, timing);
+        due = due.min(lost.max(self.stall.accuse_after()).max(now + timing.beat / 8));
+        due
+    }
+
+    /// After how long a silence of the coordinator this node acts for it. Only the first few do.
+    fn deputy_delay(&self) -> Option<Duration> {
+        let view = self.view.as_ref()?;
+        let rank = deputies(view).iter().take(4).position(|&id| id == self.me())?;
+        let rank = u32::try_from(rank).ok()?;
+        Some(self.cfg.timing.share(DEPUTY_AFTER + DEPUTY_STEP * rank))
+    }
+
+    pub(crate) fn tick_member(&mut self, now: Instant) {
+        let timing = self.cfg.timing;
+        let Some(coordinator) = self.coordinator().filter(|_| !self.coordinates()) else {
+            self.tick_own_grant(now);
+            return;
+        };
+        let Some(normal) = self.normal() else { return };
+        let watch = &normal.watch;
+        let silent = now.since(watch.contact);
+        let beat_due = now >= watch.next_beat || self.grant_due(now);
+        let ask = silent > timing.share(RELAY_AFTER) || watch.listed_late;
+        let ask = ask && now >= watch.next_who;
+        if beat_due {
+            self.beat_to_hubs(now, coordinator);
+        }
+        if ask {
+            if let Some(normal) = self.normal_mut() {
+                normal.watch.next_who = now + timing.beat;
+                normal.watch.relay_needed = now;
+            }
+            self.ask_for_relay(coordinator);
+        }
+        if self.stall.must_not_accuse(now) {
+            return;
+        }
+        if silent >= self.stall.patience(now, &timing) {
+            self.coordinator_silent(now, coordinator, silent);
+        } else if self.hub().is_none() && self.should_act(now, silent) {
+            self.start_acting(now);
+        }
+    }
+
+    /// The coordinator's own wait is over: its lease may be counted now.
+    fn tick_own_grant(&mut self, now: Instant) {
+        if self.coordinates() && self.book.end() <= now && self.may_grant(now) {
+            self.count_lease(now);
+            if self.book.end() > now {
+                self.send_beat(now);
+            }
+        }
+    }
+
+    /// Whether the wait before the first grant has just ended without an answer since.
+    fn grant_due(&self, now: Instant) -> bool {
+        let wait = self.lease.wait_until();
+        let Some(normal) = self.normal() else { return false };
+        now >= wait && normal.watch.hubs.values().any(|seen| seen.answered < wait)
+    }
+
+    fn should_act(&self, now: Instant, silent: Duration) -> bool {
+        let Some(delay) = self.deputy_delay() else { return false };
+        silent >= delay && !self.hears_acting(now, self.cfg.timing.share(30))
+    }
+
+    /// Whether another member acts as hub.
+    fn hears_acting(&self, now: Instant, within: Duration) -> bool {
+        let coordinator = self.coordinator();
+        self.normal().is_some_and(|normal| {
+            normal.watch.hubs.iter().any(|(id, seen)| {
+                Some(*id) != coordinator && now.since(seen.received) <= within
+            })
+        })
+    }
+
+    /// A token of silence. The acting deputy proposes; the others give it a little time.
+    fn coordinator_silent(&mut self, now: Instant, coordinator: MemberId, silent: Duration) {
+        let timing = self.cfg.timing;
+        if self.propose_as_deputy(now, silent) {
+            return;
+        }
+        let patience = self.stall.patience(now, &timing) + timing.share(DEPUTY_PATIENCE);
+        if silent < patience && self.hears_acting(now, timing.share(DEPUTY_PATIENCE)) {
+            return;
+        }
+        self.notice(now, 5, coordinator.node, Notice::CoordinatorLost(coordinator.node));
+        self.holds.lost(now, coordinator.node, timing.token);
+        self.become_candidate(now, timing.share(25));
+    }
+
+    /// One beat to the coordinator, and to deputies that act for it.
+    fn beat_to_hubs(&mut self, now: Instant, coordinator: MemberId) {
+        let timing = self.cfg.timing;
+        let urgent = self.runs_low(now, self.lease.end());
+        self.send_member_beat(now, coordinator, urgent);
+        let Some(normal) = self.normal_mut() else { return };
+        normal.watch.next_beat = now + if urgent { timing.beat / 4 } else { timing.beat };
+        let direct_works = now.since(normal.watch.relay_needed) > timing.token;
+        let limit = now.before(timing.share(DEPUTY_PATIENCE));
+        let acting: Vec<MemberId> = normal
+            .watch
+            .hubs
+            .iter()
+            .filter(|(id, seen)| **id != coordinator && seen.received >= limit)
+            .map(|(&id, _)| id)
+            .collect();
+        for hub in acting {
+            self.send_member_beat(now, hub, urgent);
+        }
+        if direct_works {
+            self.routes.forget(&coordinator);
+        }
+    }
+
+    /// One member beat to one hub, with a grant if this node may give one.
+    pub(crate) fn send_member_beat(&mut self, now: Instant, hub: MemberId, urgent: bool) {
+        let Some(view) = self.view.as_ref().map(|view| view.id) else { return };
+        let may_grant = self.may_grant(now);
+        let (timing, delay) = (self.cfg.timing, self.own_delay(now));
+        let Some(normal) = self.normal_mut() else { return };
+        let seen = normal.watch.hubs.get_mut(&hub);
+        let multicast_heard = now.since(normal.watch.multicast) <= timing.beat * 4;
+        let (echo, received) = match seen {
+            Some(seen) => {
+                seen.answered = now;
+                (seen.number, Some(seen.received))
+            }
+            None => (0, None),
+        };
+        let grant = may_grant && received.is_some();
+        if let Some(received) = received.filter(|_| grant) {
+            self.lease.promise(hub, received, &timing);
+            self.basis.epoch = view.epoch;
+        }
+        let number = self.lease.next_beat(now);
+        let beat = MemberBeat { view, number, echo, grant, urgent, multicast_heard, delay };
+        self.send(hub, Frame::MemberBeat(beat));
+    }
+
+    pub(crate) fn on_beat(&mut self, now: Instant, from: MemberId, via: Via, beat: &Beat) {
+        if self.install_by_beat(now, from, beat.view) {
+            self.watch_beat(now, from, via, beat);
+        } else if self.is_my_view(beat.view) {
+            if !self.coordinates() {
+                self.watch_beat(now, from, via, beat);
+            }
+        } else if beat.view.epoch > self.my_epoch() {
+            self.saw_epoch(beat.view.epoch);
+            let from_mine = self.coordinator() == Some(from)
+                || (self.coordinates() && self.superseded_by(from));
+            if self.is_working() && from_mine && !beat.acting {
+                self.become_candidate(now, self.cfg.timing.share(25));
+            }
+        } else if self.coordinates() && !beat.acting && beat.view.epoch < self.my_epoch() {
+            // A coordinator that slept through a view change.
+            if let Some(view) = &self.view {
+                let moved = Moved { view: view.id, members: view.nodes().collect() };
+                self.send(from, Frame::Moved(moved));
+            }
+        }
+    }
+
+    fn superseded_by(&self, from: MemberId) -> bool {
+        self.view.as_ref().is_some_and(|view| view.contains(&from))
+    }
+
+    /// A beat of a hub of this view.
+    fn watch_beat(&mut self, now: Instant, from: MemberId, via: Via, beat: &Beat) {
+        let (me, timing) = (self.me(), self.cfg.timing);
+        let evidence = self.stall.evidence_time(now);
+        let Some((view_id, index)) =
+            self.view.as_ref().and_then(|view| Some((view.id, view.index_of(&me)?)))
+        else {
+            return;
+        };
+        let is_coordinator = from == view_id.coordinator;
+        if !is_coordinator && !beat.acting {
+            return;
+        }
+        let echo = index
+            .checked_sub(usize::from(beat.echoes_from))
+            .and_then(|at| beat.echoes.get(at).copied());
+        let echoed = echo.and_then(|number| self.lease.sent_at(number));
+        if let Some(echoed) = echoed {
+            self.lease.told(echoed, beat.lease_left, &timing);
+        }
+        let Some(normal) = self.normal_mut() else { return };
+        let first = !normal.watch.hubs.contains_key(&from);
+        let fresh_seen = HubSeen { number: 0, received: evidence, answered: Instant::ZERO };
+        let seen = normal.watch.hubs.entry(from).or_insert(fresh_seen);
+        if beat.number > seen.number {
+            seen.number = beat.number;
+            // For a promise, later is the safe side: the time of reading, not of arrival.
+            seen.received = now;
+        }
+        let answered = seen.answered;
+        if is_coordinator {
+            normal.watch.note(me, evidence, via, beat, echo.is_some(), echoed);
+        }
+        if beat.settled && (beat.lease_left > Duration::ZERO || self.removed_self) {
+            self.readmit(now);
+        }
+        self.yield_hub(now, from, is_coordinator);
+        let pause = if beat.urgent || first { timing.beat / 8 } else { timing.beat / 2 };
+        let asked = first || beat.urgent || !is_coordinator;
+        if asked && now.since(answered) >= pause {
+            self.send_member_beat(now, from, false);
+        }
+        if !is_coordinator && beat.late.contains(me.node) {
+            self.ask_for_acting(now, from);
+        }
+    }
+
+    /// An acting deputy does not hear this node.
+    fn ask_for_acting(&mut self, now: Instant, hub: MemberId) {
+        let beat = self.cfg.timing.beat;
+        let Some(normal) = self.normal_mut() else { return };
+        if now >= normal.watch.next_who {
+            normal.watch.next_who = now + beat;
+            self.ask_for_relay(hub);
+        }
+    }
+
+    /// The acting deputy steps back: the coordinator is in touch again, or one that stands before
+    /// it acts.
+    fn yield_hub(&mut self, now: Instant, from: MemberId, is_coordinator: bool) {
+        let in_touch = self.cfg.timing.share(RELAY_AFTER);
+        let Some(view) = &self.view else { return };
+        let order = deputies(view);
+        let place = |id: MemberId| order.iter().position(|&other| other == id);
+        let outranked = place(from) < place(self.me());
+        let Some(normal) = self.normal_mut() else { return };
+        if !normal.hub.as_ref().is_some_and(|hub| hub.acting) {
+            return;
+        }
+        let back = is_coordinator && now.since(normal.watch.contact) < in_touch;
+        if back || (!is_coordinator && outranked) {
+            normal.hub = None;
+        }
+    }
+
+    pub(crate) fn on_moved(&mut self, now: Instant, from: MemberId, moved: &Moved) {
+        self.saw_epoch(moved.view.epoch);
+        let newer = moved.view.epoch > self.my_epoch();
+        let concerns_us = self.coordinator() == Some(from)
+            || self.view.as_ref().is_some_and(|view| {
+                view.nodes().any(|node| node != self.me().node && moved.members.contains(node))
+            });
+        if self.is_working() && newer && concerns_us {
+            self.become_candidate(now, self.cfg.timing.share(25));
+        }
+    }
+}
+
+impl Watch {
+    /// The coordinator's beat came. A two-way path is proven by an echo of an own beat; where the
+    /// echoes are sent in turns, by not being listed as late.
+    fn note(
+        &mut self,
+        me: MemberId,
+        evidence: Instant,
+        via: Via,
+        beat: &Beat,
+        has_echo: bool,
+        echoed: Option<Instant>,
+    ) {
+        self.heard = self.heard.max(evidence);
+        match via {
+            Via::Multicast => {
+                self.multicast = evidence;
+                self.direct = self.direct.max(evidence);
+            }
+            Via::Unicast => self.direct = self.direct.max(evidence),
+            Via::Relay(_) => {}
+        }
+        self.listed_late = beat.late.contains(me.node);
+        let around = matches!(via, Via::Relay(_)) && evidence.since(self.direct) > RELAY_PAUSE;
+        if self.listed_late || beat.routed.contains(me.node) || around {
+            self.relay_needed = evidence;
+        }
+        let contact = match (has_echo, echoed) {
+            (true, Some(echoed)) => echoed,
+            (false, _) if !self.listed_late => evidence,
+            _ => self.contact,
+        };
+        self.contact = self.contact.max(contact);
+    }
+}

@@ -1,0 +1,68 @@
+//! A node that was itself stalled accuses nobody (R-14; Dadgar et al., Lifeguard, 2017).
+
+use cman_quorum::Timing;
+use cman_types::Instant;
+use core::time::Duration;
+
+/// What a node knows of its own stalls.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(crate) struct Stall {
+    /// While the sockets are read out after a stall: when the stall began. What lay queued is
+    /// evidence of that moment at best.
+    backlog_of: Option<Instant>,
+    /// This node accuses nobody before.
+    accuse_after: Instant,
+    /// Smoothed own delay; halves every ten tokens.
+    score: Duration,
+    scored_at: Instant,
+    /// How often it happened.
+    pub count: u64,
+}
+
+impl Stall {
+    /// An input came at `now`, while a timer was due at `due`. Returns by how much this node
+    /// stalled, if by more than a beat.
+    pub(crate) fn observe(&mut self, now: Instant, due: Instant, timing: &Timing) -> Option<Duration> {
+        let late = now.since(due);
+        if late <= timing.beat {
+            return None;
+        }
+        self.score = (self.delay(now, timing) + late).min(timing.token);
+        self.scored_at = now;
+        self.count += 1;
+        self.accuse_after = now + timing.beat * 2;
+        self.backlog_of = Some(due);
+        Some(late)
+    }
+
+    /// The sockets are empty: what comes from now on is fresh.
+    pub(crate) const fn drained(&mut self) {
+        self.backlog_of = None;
+    }
+
+    /// The moment for which a frame that is read now is evidence of life.
+    pub(crate) fn evidence_time(&self, now: Instant) -> Instant {
+        self.backlog_of.unwrap_or(now)
+    }
+
+    /// Whether this node must not accuse anybody now.
+    pub(crate) fn must_not_accuse(&self, now: Instant) -> bool {
+        now < self.accuse_after
+    }
+
+    /// When it may accuse again.
+    pub(crate) const fn accuse_after(&self) -> Instant {
+        self.accuse_after
+    }
+
+    /// The smoothed own delay.
+    pub(crate) fn delay(&self, now: Instant, timing: &Timing) -> Duration {
+        let halvings = now.since(self.scored_at).as_nanos() / (timing.token.as_nanos() * 10).max(1);
+        self.score.checked_div(1 << halvings.min(31)).unwrap_or_default()
+    }
+
+    /// How long a silence this node takes for death: the token, stretched by its own delay.
+    pub(crate) fn patience(&self, now: Instant, timing: &Timing) -> Duration {
+        timing.token + self.delay(now, timing)
+    }
+}

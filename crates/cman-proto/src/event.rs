@@ -1,0 +1,139 @@
+//! What the engine says.
+
+use cman_types::{Epoch, Member, MemberId, NodeId, View};
+use cman_wire::{
+    Frame,
+    frame::{Change, RefuseReason},
+};
+use core::{net::SocketAddr, time::Duration};
+
+/// How a frame came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Via {
+    /// From its sender to this node.
+    Unicast,
+    /// From its sender to the group.
+    Multicast,
+    /// Through another node.
+    Relay(MemberId),
+}
+
+/// Where a frame goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum To {
+    /// To everybody: the group, or all known addresses where there is no multicast.
+    All,
+    /// To one life of one node, where its datagrams come from.
+    Member(MemberId),
+    /// To the configured address of a node.
+    Peer(NodeId),
+}
+
+/// A frame to send, or an event.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Output {
+    /// Send this frame.
+    Send {
+        /// Where.
+        to: To,
+        /// What.
+        frame: Frame,
+    },
+    /// Something happened.
+    Event(Event),
+}
+
+/// Something happened.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Event {
+    /// A view was installed.
+    View(Box<ViewChange>),
+    /// These lives are vouched for by a verified proposer.
+    Vouched(Vec<Member>),
+    /// Put this on disk.
+    Store {
+        /// Epochs up to this one may be used.
+        epoch_ceiling: Epoch,
+        /// Whether this node has left with `remove`.
+        removed: bool,
+    },
+    /// The node must stop.
+    Fatal(Fatal),
+    /// The node has left.
+    Left,
+    /// Something an operator should know.
+    Notice(Notice),
+}
+
+/// A view was installed.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ViewChange {
+    /// The view.
+    pub view: View,
+    /// Its wire version.
+    pub wire_version: u8,
+    /// Members that came with this node from its previous view, itself included.
+    pub transitional: Vec<NodeId>,
+    /// Members that came from elsewhere.
+    pub joined: Vec<NodeId>,
+    /// Members of the previous view that did not come along.
+    pub left: Vec<NodeId>,
+    /// Why each node came or went.
+    pub changes: Vec<Change>,
+    /// From the freeze to the plan, at this node.
+    pub flush: Duration,
+    /// From the plan to the install, at this node.
+    pub recover: Duration,
+}
+
+/// Why a node must stop.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Fatal {
+    /// An administrator put it out.
+    Killed {
+        /// On whose node.
+        by: NodeId,
+    },
+    /// It was refused for good.
+    Refused(Refusal),
+}
+
+/// A refusal, told or heard.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Refusal {
+    /// Who refuses.
+    pub by: NodeId,
+    /// Who is refused.
+    pub node: NodeId,
+    /// Why.
+    pub reason: RefuseReason,
+    /// The refuser's value of what differs.
+    pub ours: u64,
+    /// The refused node's value.
+    pub theirs: u64,
+    /// The address of the other holder of the node id.
+    pub other: Option<SocketAddr>,
+}
+
+/// Something an operator should know.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Notice {
+    /// This node refuses another one.
+    Refusing(Refusal),
+    /// This node was refused, but goes on trying.
+    Refused(Refusal),
+    /// This node's own timer fired late by this much.
+    Stalled(Duration),
+    /// This node lost touch with the coordinator.
+    CoordinatorLost(NodeId),
+    /// The coordinator fell silent and this node acts as hub for it.
+    Acting(NodeId),
+    /// Another node answers to this node's id.
+    Twin(SocketAddr),
+    /// Unicast from this node arrives, multicast does not.
+    MulticastDead(NodeId),
+    /// A node is held off because it was lost again soon after it was taken in.
+    HeldOff(NodeId, Duration),
+    /// The disk does not keep up; epochs go on above the ceiling.
+    AboveCeiling(Epoch),
+}

@@ -1,0 +1,284 @@
+//! Leaving in good order, and being put out.
+
+use cman_types::{Instant, MemberId, NodeId, NodeSet};
+use cman_wire::{
+    Frame,
+    frame::{Gone, Kill, Leave, PutOut, Reason},
+};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use crate::{
+    detector::deputies,
+    engine::Engine,
+    event::{Event, Fatal},
+    phase::{Changes, Phase},
+    view_change::Draft,
+};
+
+/// What this node does about leaving, and about nodes that are to be put out.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) enum Leaving {
+    /// Nothing.
+    No,
+    /// It has asked to leave.
+    Asked {
+        /// It gives up its votes.
+        remove: bool,
+        /// It was killed, from this node.
+        killed_by: Option<NodeId>,
+        /// When it goes even if nobody answers.
+        deadline: Instant,
+        /// When it asks again.
+        resend_at: Instant,
+    },
+    /// It asked to put these out, or puts them out as coordinator.
+    Killing(BTreeMap<NodeId, Victim>),
+}
+
+/// A node that is to be put out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Victim {
+    by: NodeId,
+    since: Instant,
+    resend_at: Instant,
+    gone: bool,
+}
+
+impl Leaving {
+    pub(crate) fn due(&self) -> Instant {
+        match self {
+            Self::No => Instant::FAR,
+            Self::Asked { deadline, resend_at, .. } => (*deadline).min(*resend_at),
+            Self::Killing(victims) => {
+                victims.values().map(|v| v.resend_at).min().unwrap_or(Instant::FAR)
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Leaves in good order; with `remove`, gives up the votes. Bounded by two tokens.
+    pub fn leave(&mut self, now: Instant, remove: bool) {
+        self.ask_to_leave(now, remove, None);
+        self.handle_timeout(now);
+    }
+
+    /// Puts a member out.
+    ///
+    /// # Errors
+    /// There is no working view, or the node is not in it.
+    pub fn kill(&mut self, now: Instant, node: NodeId) -> Result<(), String> {
+        let Some(view) = self.view.as_ref().filter(|_| self.is_working()) else {
+            return Err("this node is not in a working view now; try again in a moment".into());
+        };
+        if view.member_of_node(node).is_none() {
+            return Err(format!("node {node} is not a member; see `cman_tool nodes`"));
+        }
+        let by = self.me().node;
+        self.add_victim(now, node, by);
+        self.handle_timeout(now);
+        Ok(())
+    }
+
+    fn ask_to_leave(&mut self, now: Instant, remove: bool, killed_by: Option<NodeId>) {
+        if matches!(self.leaving, Leaving::Asked { .. }) {
+            return;
+        }
+        let deadline = now + self.cfg.timing.token * 2;
+        self.leaving = Leaving::Asked { remove, killed_by, deadline, resend_at: now };
+    }
+
+    fn add_victim(&mut self, now: Instant, node: NodeId, by: NodeId) {
+        if node == self.me().node {
+            self.ask_to_leave(now, false, Some(by));
+            return;
+        }
+        let victim = Victim { by, since: now, resend_at: now, gone: false };
+        match &mut self.leaving {
+            Leaving::Killing(victims) => {
+                victims.entry(node).or_insert(victim);
+            }
+            Leaving::No => self.leaving = Leaving::Killing(BTreeMap::from([(node, victim)])),
+            Leaving::Asked { .. } => {}
+        }
+    }
+
+    pub(crate) fn tick_leaving(&mut self, now: Instant) {
+        match &self.leaving {
+            Leaving::No => {}
+            Leaving::Asked { .. } => self.tick_asked(now),
+            Leaving::Killing(_) => self.tick_killing(now),
+        }
+    }
+
+    fn tick_asked(&mut self, now: Instant) {
+        let again = now + self.resend_after();
+        let Leaving::Asked { remove, deadline, resend_at, .. } = &mut self.leaving else { return };
+        let remove = *remove;
+        let over = now >= *deadline;
+        if now < *resend_at && !over {
+            return;
+        }
+        *resend_at = again;
+        let alone = match (&self.phase, &self.view) {
+            (Phase::Normal(_), Some(view)) => view.members.len() == 1,
+            (Phase::Candidate(_), _) => true,
+            _ => false,
+        };
+        if over || alone {
+            self.depart(remove);
+            self.end_leaving();
+        } else if self.is_working() {
+            self.send_leave(now, remove);
+        }
+    }
+
+    /// A member asks the coordinator; the coordinator hands over to the first deputy it hears.
+    fn send_leave(&mut self, now: Instant, remove: bool) {
+        let Some(view) = &self.view else { return };
+        let (id, limit) = (view.id, now.before(self.cfg.timing.share(40)));
+        let to = match self.hub().filter(|hub| !hub.acting) {
+            Some(hub) => deputies(view)
+                .into_iter()
+                .find(|id| hub.members.get(id).is_some_and(|member| member.heard >= limit)),
+            None => Some(id.coordinator),
+        };
+        if let Some(to) = to {
+            self.send(to, Frame::Leave(Leave { view: id, remove }));
+        }
+    }
+
+    pub(crate) fn on_leave(&mut self, now: Instant, from: MemberId, leave: &Leave) {
+        if !self.is_my_view(leave.view) {
+            return;
+        }
+        let entitled = self.coordinates() || self.coordinator() == Some(from);
+        let Some(view) = self.view.as_ref().filter(|view| entitled && view.contains(&from)) else {
+            return;
+        };
+        let departing: NodeSet = [from.node].into_iter().collect();
+        let mut changes = Changes::default();
+        let reason = if leave.remove { Reason::Removed } else { Reason::Left };
+        changes.note(from.node, reason, from.node, Duration::ZERO);
+        let draft = Draft {
+            members: view.members.clone(),
+            removing: if leave.remove { departing.clone() } else { NodeSet::new() },
+            departing,
+            gone: NodeSet::new(),
+            changes,
+        };
+        self.start_ballot(now, draft);
+    }
+
+    /// This node gives up its lease, and its votes if it is removed: others may count without it
+    /// from now on.
+    pub(crate) fn depart(&mut self, remove: bool) {
+        self.lease.drop_lease();
+        self.votes.eligible = false;
+        if remove && !self.removed_self {
+            self.removed_self = true;
+            self.store();
+        }
+    }
+
+    pub(crate) fn end_leaving(&mut self) {
+        let killed_by = match &self.leaving {
+            Leaving::Asked { killed_by, .. } => *killed_by,
+            Leaving::No | Leaving::Killing(_) => None,
+        };
+        match killed_by {
+            Some(by) => self.end_fatally(Fatal::Killed { by }),
+            None => {
+                self.phase = Phase::Ended;
+                self.emit(Event::Left);
+            }
+        }
+    }
+
+    /// The coordinator tells the victims and proposes without them once they are gone, or after a
+    /// moment; everybody else tells the coordinator.
+    fn tick_killing(&mut self, now: Instant) {
+        let (pause, patience) = (self.resend_after(), self.cfg.timing.share(10));
+        let token = self.cfg.timing.token;
+        let Leaving::Killing(mut victims) = std::mem::replace(&mut self.leaving, Leaving::No)
+        else {
+            return;
+        };
+        let view = self.view.clone();
+        let member = |node| view.as_ref().and_then(|view| view.member_of_node(node));
+        victims.retain(|&node, victim| {
+            member(node).is_some() && now.since(victim.since) < token
+        });
+        for (&node, victim) in &mut victims {
+            if let Some(target) = member(node).filter(|_| now >= victim.resend_at) {
+                victim.resend_at = now + pause;
+                self.tell_victim(target.id, victim.by);
+            }
+        }
+        let over: Vec<(NodeId, Victim)> = victims
+            .iter()
+            .filter(|(_, victim)| victim.gone || now.since(victim.since) >= patience)
+            .map(|(&node, &victim)| (node, victim))
+            .collect();
+        if !victims.is_empty() {
+            self.leaving = Leaving::Killing(victims);
+        }
+        if !over.is_empty() && self.coordinates() {
+            self.put_out(now, &over);
+        }
+    }
+
+    fn tell_victim(&mut self, target: MemberId, by: NodeId) {
+        let Some(view) = self.view.as_ref().filter(|_| self.is_working()).map(|view| view.id)
+        else {
+            return;
+        };
+        if self.coordinates() {
+            self.send(target, Frame::PutOut(PutOut { view, target, by }));
+        } else {
+            self.send(view.coordinator, Frame::Kill(Kill { view, target: target.node }));
+        }
+    }
+
+    fn put_out(&mut self, now: Instant, victims: &[(NodeId, Victim)]) {
+        let Some(view) = &self.view else { return };
+        let mut changes = Changes::default();
+        let mut gone = NodeSet::new();
+        for (node, victim) in victims {
+            changes.note(*node, Reason::Killed, victim.by, Duration::ZERO);
+            if victim.gone {
+                gone.insert(*node);
+            }
+        }
+        let stays = |node: NodeId| !victims.iter().any(|&(victim, _)| victim == node);
+        let members = view.members.iter().filter(|m| stays(m.id.node)).copied().collect();
+        self.start_ballot(now, Draft { members, gone, changes, ..Draft::default() });
+    }
+
+    pub(crate) fn on_kill(&mut self, now: Instant, from: MemberId, kill: &Kill) {
+        if self.is_my_view(kill.view) && self.coordinates() {
+            self.add_victim(now, kill.target, from.node);
+            self.tick_leaving(now);
+        }
+    }
+
+    pub(crate) fn on_put_out(&mut self, _now: Instant, put_out: &PutOut) {
+        if put_out.target == self.me() && self.coordinator() == Some(put_out.view.coordinator) {
+            self.send(put_out.view.coordinator, Frame::Gone(Gone { ballot: put_out.view }));
+            self.end_fatally(Fatal::Killed { by: put_out.by });
+        }
+    }
+
+    pub(crate) fn on_gone(&mut self, now: Instant, from: MemberId, gone: &Gone) {
+        if !self.is_my_view(gone.ballot) {
+            return;
+        }
+        if let Leaving::Killing(victims) = &mut self.leaving
+            && let Some(victim) = victims.get_mut(&from.node)
+        {
+            victim.gone = true;
+            self.tick_leaving(now);
+        }
+    }
+}

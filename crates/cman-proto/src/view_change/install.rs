@@ -1,0 +1,151 @@
+//! Installing a view, P7.
+
+use cman_quorum::lease::member::Handover;
+use cman_types::{Instant, Member, MemberId, NodeId, NodeSet, View};
+use cman_wire::frame::{Change, Plan, Propose, Reason};
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use crate::{
+    engine::Engine,
+    event::{Event, ViewChange},
+    phase::{Hub, Normal, Phase, Watch},
+};
+
+impl Engine {
+    /// Installs the view of a ballot that every member confirmed.
+    pub(crate) fn install(
+        &mut self,
+        now: Instant,
+        propose: &Propose,
+        plan: &Plan,
+        flush: Duration,
+        recover: Duration,
+    ) {
+        let old = self.view.take();
+        let stays = |member: &&Member| !propose.departing.contains(member.id.node);
+        let members = propose.members.iter().filter(stays).copied().collect();
+        let view = View { id: propose.ballot, members };
+        let lineage = self.lineage(plan, &view, old.as_ref());
+        self.hand_over_lease(now, propose, plan, old.as_ref(), &lineage);
+
+        let nodes: NodeSet = view.nodes().collect();
+        self.votes = self.cfg.rules.decide(&nodes, &plan.basis, &plan.not_readmitted);
+        self.basis = self.cfg.rules.basis_after(&nodes, &plan.basis);
+        self.book.enter_view(now, &self.votes);
+        self.pending.clear();
+        self.wishes.clear();
+        self.wire_version = propose.wire_version;
+        self.installed_at = now;
+        self.changes += 1;
+
+        let event = describe(propose, &view, old.as_ref(), &lineage, flush, recover);
+        self.remember_in_holds(now, &event, old.is_none());
+        let hub = (view.id.coordinator == self.me())
+            .then(|| Hub::new(now, self.me(), &view, false));
+        let mut watch = Watch::new(now);
+        watch.multicast = now.before(self.cfg.timing.beat * 2);
+        watch.next_beat = now + self.random_phase();
+        self.view = Some(view);
+        self.phase = Phase::Normal(Normal { hub, watch });
+        self.emit(Event::View(Box::new(event)));
+    }
+
+    /// Between half a beat and one, so that member beats do not come all at once.
+    fn random_phase(&mut self) -> Duration {
+        let half = self.cfg.timing.beat / 2;
+        half + Duration::from_nanos(self.prng.below(u64::try_from(half.as_nanos()).unwrap_or(0)))
+    }
+
+    /// The members that come from the same last view as this node.
+    fn lineage(&self, plan: &Plan, view: &View, old: Option<&View>) -> Vec<MemberId> {
+        let Some(old) = old else { return vec![self.me()] };
+        let ours = plan.lineages.iter().find(|lineage| lineage.origin == Some(old.id));
+        let Some(ours) = ours else { return vec![self.me()] };
+        view.ids().filter(|id| ours.members.contains(id.node)).collect()
+    }
+
+    fn hand_over_lease(
+        &mut self,
+        now: Instant,
+        propose: &Propose,
+        plan: &Plan,
+        old: Option<&View>,
+        lineage: &[MemberId],
+    ) {
+        // A new life on the old port, a notice of its own end, or a good departure.
+        let named: NodeSet = propose.members.iter().map(|member| member.id.node).collect();
+        let proven = |id: &MemberId| propose.gone.contains(id.node) || named.contains(id.node);
+        let lost: Vec<MemberId> =
+            old.iter().flat_map(|view| view.ids()).filter(|id| !proven(id)).collect();
+        let origin = old.map(|view| view.id);
+        let leases = plan.lineages.iter().find(|lineage| lineage.origin == origin);
+        let handover = Handover {
+            lost: &lost,
+            lineage,
+            leases: leases.map_or(&[], |lineage| &lineage.leases),
+        };
+        self.lease.hand_over(now, &handover);
+    }
+
+    /// What the proposer says of those that came and went decides who is held off later.
+    fn remember_in_holds(&mut self, now: Instant, event: &ViewChange, first: bool) {
+        let token = self.cfg.timing.token;
+        for change in &event.changes {
+            match change.reason {
+                Reason::Silent | Reason::Unresponsive | Reason::Parted => {
+                    if event.left.contains(&change.node) {
+                        self.holds.lost(now, change.node, token);
+                    }
+                }
+                Reason::Left | Reason::Removed | Reason::Killed => self.holds.left(change.node),
+                Reason::Restarted => self.holds.restarted(now, change.node),
+                Reason::Joined | Reason::Merged => {}
+            }
+        }
+        let all = event.view.nodes().filter(|_| first);
+        for node in event.joined.iter().copied().chain(all) {
+            self.holds.taken_in(now, node);
+        }
+    }
+}
+
+/// The event of a view.
+fn describe(
+    propose: &Propose,
+    view: &View,
+    old: Option<&View>,
+    lineage: &[MemberId],
+    flush: Duration,
+    recover: Duration,
+) -> ViewChange {
+    let came: BTreeSet<MemberId> = lineage.iter().copied().collect();
+    let joined: Vec<NodeId> =
+        view.ids().filter(|id| !came.contains(id)).map(|id| id.node).collect();
+    let left: NodeSet =
+        old.iter().flat_map(|view| view.ids()).filter(|id| !came.contains(id)).map(|id| id.node).collect();
+    let told = |node: NodeId| propose.changes.iter().find(|change| change.node == node).cloned();
+    let guess = |node: NodeId, reason: Reason| Change {
+        node,
+        reason,
+        witness: propose.ballot.coordinator.node,
+        silent: Duration::ZERO,
+    };
+    let mut changes: Vec<Change> = Vec::new();
+    for node in left.iter() {
+        changes.push(told(node).unwrap_or_else(|| guess(node, Reason::Parted)));
+    }
+    for &node in joined.iter().filter(|node| !left.contains(**node)) {
+        changes.push(told(node).unwrap_or_else(|| guess(node, Reason::Merged)));
+    }
+    ViewChange {
+        view: view.clone(),
+        wire_version: propose.wire_version,
+        transitional: lineage.iter().map(|id| id.node).collect(),
+        joined,
+        left: left.iter().collect(),
+        changes,
+        flush,
+        recover,
+    }
+}

@@ -1,0 +1,8 @@
+//! One algorithm for join, leave, failure and merge: propose, flush, recover, install.
+
+mod answer;
+mod install;
+mod plan;
+mod propose;
+
+pub(crate) use propose::Draft;

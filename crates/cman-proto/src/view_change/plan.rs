@@ -1,0 +1,100 @@
+//! Pure functions of the answers to a proposal: which members are behind, and how the last views
+//! end.
+
+use cman_types::{Basis, Member, MemberId, NodeId, NodeSet, ViewId};
+use cman_wire::frame::{Flush, Lineage, Plan, Propose};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use crate::phase::Pending;
+
+/// Members that must first install a view that was half installed, and which: one that they
+/// confirmed and that another member of this ballot installed; or one whose coordinator is gone
+/// and that all its members in this ballot confirmed, so that its coordinator may have installed
+/// it alone.
+pub(super) fn completion(
+    flushes: &BTreeMap<MemberId, Flush>,
+    own_pending: &[Pending],
+    members: &[Member],
+) -> Vec<(MemberId, ViewId)> {
+    let installed = |view: ViewId| flushes.values().any(|flush| flush.origin == Some(view));
+    let behind: Vec<(MemberId, ViewId)> = flushes
+        .iter()
+        .filter_map(|(&member, flush)| {
+            let view = flush.pending.iter().copied().filter(|&view| installed(view)).max()?;
+            Some((member, view))
+        })
+        .collect();
+    if !behind.is_empty() {
+        return behind;
+    }
+    confirmed_by_all(flushes, own_pending, members)
+}
+
+fn confirmed_by_all(
+    flushes: &BTreeMap<MemberId, Flush>,
+    own_pending: &[Pending],
+    members: &[Member],
+) -> Vec<(MemberId, ViewId)> {
+    let Some(newest) = own_pending.iter().max_by_key(|pending| pending.propose.ballot) else {
+        return Vec::new();
+    };
+    let view = newest.propose.ballot;
+    if members.iter().any(|member| member.id == view.coordinator) {
+        return Vec::new();
+    }
+    let here: Vec<MemberId> = newest
+        .propose
+        .members
+        .iter()
+        .map(|member| member.id)
+        .filter(|id| flushes.contains_key(id))
+        .collect();
+    let confirmed = |id: &MemberId| flushes.get(id).is_some_and(|f| f.pending.contains(&view));
+    if !here.iter().all(confirmed) {
+        return Vec::new();
+    }
+    here.into_iter().map(|id| (id, view)).collect()
+}
+
+/// How the last views end, and what votes are counted on.
+pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>) -> Plan {
+    let mut lineages: BTreeMap<Option<ViewId>, (NodeSet, BTreeMap<NodeId, Duration>)> =
+        BTreeMap::new();
+    for (member, flush) in flushes {
+        let (members, leases) = lineages.entry(flush.origin).or_default();
+        members.insert(member.node);
+        for &(node, left) in &flush.hub_leases {
+            let longest = leases.entry(node).or_default();
+            *longest = (*longest).max(left);
+        }
+    }
+    let lineages = lineages
+        .into_iter()
+        .map(|(origin, (members, leases))| Lineage {
+            origin,
+            members,
+            leases: leases.into_iter().collect(),
+            sequence: Vec::new(),
+        })
+        .collect();
+    Plan {
+        basis: merged_basis(propose, flushes),
+        not_readmitted: flushes
+            .iter()
+            .filter(|(_, flush)| flush.removed_self)
+            .map(|(member, _)| member.node)
+            .filter(|&node| !propose.departing.contains(node))
+            .collect(),
+        lineages,
+    }
+}
+
+/// The newest basis wins: any two quorums that follow each other share a member that granted in
+/// both, and its basis is the newest.
+fn merged_basis(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>) -> Basis {
+    let newest = flushes.values().map(|flush| &flush.basis).max_by_key(|basis| basis.epoch);
+    let mut basis = newest.cloned().unwrap_or_default();
+    basis.removed.extend(propose.removing.iter());
+    basis
+}

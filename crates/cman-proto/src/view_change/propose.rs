@@ -1,0 +1,367 @@
+//! The proposer.
+
+use cman_types::{Instant, Member, MemberId, NodeSet, ViewId};
+use cman_wire::{
+    Frame,
+    frame::{Commit, Flush, Install, Nack, NackReason, Propose, Reason, Recover, Recovered},
+};
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plan::{build_plan, completion};
+use crate::{
+    engine::Engine,
+    event::To,
+    phase::{Changes, Frozen, Pending, Phase, Proposer, Role},
+};
+
+/// What a proposal is made of.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    pub members: Vec<Member>,
+    pub departing: NodeSet,
+    pub removing: NodeSet,
+    pub gone: NodeSet,
+    pub changes: Changes,
+}
+
+impl Engine {
+    /// Proposes the current view without some of its members.
+    pub(crate) fn propose_without(
+        &mut self,
+        now: Instant,
+        out: &BTreeSet<MemberId>,
+        changes: Changes,
+    ) {
+        let Some(view) = &self.view else { return };
+        let members = view.members.iter().filter(|m| !out.contains(&m.id)).copied().collect();
+        self.start_ballot(now, Draft { members, changes, ..Draft::default() });
+    }
+
+    /// Starts a view change: a new epoch, a promise to itself, and a proposal to all.
+    pub(crate) fn start_ballot(&mut self, now: Instant, mut draft: Draft) {
+        let me = self.my_member();
+        if !draft.members.iter().any(|member| member.id == me.id) {
+            draft.members.push(me);
+        }
+        draft.members.sort_unstable_by_key(|member| member.id);
+        draft.members.dedup_by_key(|member| member.id.node);
+        let ballot = ViewId { epoch: self.epochs.seen.next(), coordinator: me.id };
+        self.uses_epoch(now, ballot.epoch);
+        self.promised = Some(ballot);
+        let propose = Propose {
+            ballot,
+            wire_version: self.common_wire(&draft.members),
+            members: draft.members,
+            departing: draft.departing,
+            removing: draft.removing,
+            gone: draft.gone,
+            changes: draft.changes.0,
+        };
+        let own = self.make_flush(now, &propose);
+        let proposer = Proposer {
+            flushes: BTreeMap::from([(me.id, own)]),
+            committing: BTreeMap::new(),
+            plan: None,
+            recovered: BTreeSet::new(),
+            resend_at: now + self.resend_after(),
+            deadline: now + self.cfg.timing.share(50),
+            retry_at: None,
+            refused: BTreeSet::new(),
+        };
+        self.cast(&propose, &Frame::Propose(propose.clone()));
+        self.wishes.clear();
+        self.phase = Phase::Frozen(Frozen {
+            propose,
+            since: now,
+            planned: None,
+            progress: now,
+            role: Role::Proposer(Box::new(proposer)),
+        });
+        self.advance(now);
+    }
+
+    /// The highest wire version that all members speak, as far as they said hello.
+    fn common_wire(&self, members: &[Member]) -> u8 {
+        let spoken = |member: &Member| {
+            let heard = self.heard.get(&member.id.node).filter(|heard| heard.from == member.id);
+            heard.map_or(self.wire_version, |heard| heard.hello.wire_max)
+        };
+        members.iter().map(spoken).min().unwrap_or(self.wire_version).min(self.cfg.wire.1)
+    }
+
+    /// How long an answer may take before the question is repeated.
+    pub(crate) fn resend_after(&self) -> Duration {
+        (self.cfg.timing.token / 20).min(Duration::from_millis(60))
+    }
+
+    /// To everybody in a ballot: by multicast, and one by one to those that may not hear it.
+    fn cast(&mut self, propose: &Propose, frame: &Frame) {
+        let me = self.me();
+        let others: Vec<MemberId> =
+            propose.members.iter().map(|m| m.id).filter(|&id| id != me).collect();
+        if others.is_empty() {
+            return;
+        }
+        let known = |id: &MemberId| self.view.as_ref().is_some_and(|view| view.contains(id));
+        let strangers: Vec<MemberId> = others.iter().filter(|id| !known(id)).copied().collect();
+        self.push(To::All, frame.clone());
+        if others.len() <= 64 {
+            for id in strangers {
+                self.push(To::Member(id), frame.clone());
+            }
+        }
+        for id in others {
+            self.send_relayed(id, frame);
+        }
+    }
+
+    pub(crate) fn on_flush(&mut self, now: Instant, from: MemberId, flush: Flush) {
+        self.saw_epoch(flush.epoch_seen);
+        let Some((frozen, proposer)) = self.proposing(flush.ballot) else { return };
+        if proposer.plan.is_some() || !frozen.0.members.iter().any(|member| member.id == from) {
+            return;
+        }
+        if let Some(wanted) = proposer.committing.get(&from) {
+            if flush.origin != Some(*wanted) {
+                return;
+            }
+            proposer.committing.remove(&from);
+        }
+        let newer = proposer.flushes.get(&from).is_none_or(|old| flush.origin >= old.origin);
+        if newer {
+            proposer.flushes.insert(from, flush);
+        }
+        *frozen.1 = now;
+        self.advance(now);
+    }
+
+    pub(crate) fn on_nack(&mut self, now: Instant, from: MemberId, nack: &Nack) {
+        self.saw_epoch(nack.epoch_seen);
+        let pause = self.resend_after();
+        let jitter = Duration::from_nanos(self.prng.below(
+            u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX),
+        ));
+        let Some((_, proposer)) = self.proposing(nack.ballot) else { return };
+        match nack.reason {
+            NackReason::Outvoted => {
+                proposer.retry_at.get_or_insert(now + pause + jitter);
+            }
+            NackReason::Held | NackReason::NotMe => {
+                proposer.refused.insert(from);
+                self.holds.failed(now, from.node);
+                self.leave_out_refused(now);
+            }
+        }
+    }
+
+    fn leave_out_refused(&mut self, now: Instant) {
+        let Phase::Frozen(Frozen { role: Role::Proposer(proposer), .. }) = &self.phase else {
+            return;
+        };
+        let refused = proposer.refused.clone();
+        self.propose_again(now, &refused);
+    }
+
+    /// The ballot under way at this node, if it is the one meant and still wants answers.
+    fn proposing(
+        &mut self,
+        ballot: ViewId,
+    ) -> Option<((&Propose, &mut Instant), &mut Proposer)> {
+        match &mut self.phase {
+            Phase::Frozen(Frozen { propose, progress, role: Role::Proposer(proposer), .. })
+                if propose.ballot == ballot =>
+            {
+                Some(((&*propose, progress), proposer))
+            }
+            _ => None,
+        }
+    }
+
+    /// Goes on as far as the answers allow.
+    fn advance(&mut self, now: Instant) {
+        let Phase::Frozen(Frozen { propose, role: Role::Proposer(proposer), .. }) = &self.phase
+        else {
+            return;
+        };
+        let everybody = propose.members.len();
+        if proposer.plan.is_none() {
+            if proposer.flushes.len() < everybody || !proposer.committing.is_empty() {
+                return;
+            }
+            if !self.complete_earlier(now) {
+                self.make_plan(now);
+            }
+        } else if proposer.recovered.len() == everybody {
+            self.decide(now);
+        }
+    }
+
+    /// members that are one install behind others are brought up first. True if there are
+    /// any; their new answers are waited for.
+    fn complete_earlier(&mut self, now: Instant) -> bool {
+        let Phase::Frozen(Frozen { propose, role: Role::Proposer(proposer), .. }) = &self.phase
+        else {
+            return false;
+        };
+        let ballot = propose.ballot;
+        let lagging = completion(&proposer.flushes, &self.pending, &propose.members);
+        if lagging.is_empty() {
+            return false;
+        }
+        for (member, view) in lagging {
+            if member == self.me() {
+                self.commit_here(now, view);
+                continue;
+            }
+            if let Some((_, proposer)) = self.proposing(ballot) {
+                proposer.committing.insert(member, view);
+                proposer.flushes.remove(&member);
+            }
+            self.send(member, Frame::Commit(Commit { ballot, view }));
+        }
+        self.advance(now);
+        true
+    }
+
+    /// This proposer itself is one install behind.
+    fn commit_here(&mut self, now: Instant, view: ViewId) {
+        let Some(at) = self.pending.iter().position(|p| p.propose.ballot == view) else { return };
+        let Pending { propose, plan } = self.pending.swap_remove(at);
+        let frozen = std::mem::replace(&mut self.phase, Phase::Ended);
+        self.install(now, &propose, &plan, Duration::ZERO, Duration::ZERO);
+        self.phase = frozen;
+        let me = self.me();
+        let Phase::Frozen(frozen) = &self.phase else { return };
+        let own = self.make_flush(now, &frozen.propose);
+        if let Some((_, proposer)) = self.proposing(own.ballot) {
+            proposer.flushes.insert(me, own);
+        }
+    }
+
+    /// Everybody answered: says how the last views end, and asks all to get there.
+    fn make_plan(&mut self, now: Instant) {
+        let me = self.me();
+        let patience = self.cfg.timing.token;
+        let Phase::Frozen(frozen) = &mut self.phase else { return };
+        let Role::Proposer(proposer) = &mut frozen.role else { return };
+        let plan = build_plan(&frozen.propose, &proposer.flushes);
+        proposer.plan = Some(plan.clone());
+        proposer.recovered.insert(me);
+        proposer.deadline = now + patience;
+        frozen.planned = Some(now);
+        frozen.progress = now;
+        let propose = frozen.propose.clone();
+        let recover = Recover { ballot: propose.ballot, plan: plan.clone() };
+        self.cast(&propose, &Frame::Recover(recover));
+        self.pending.push(Pending { propose, plan });
+        self.advance(now);
+    }
+
+    pub(crate) fn on_recovered(&mut self, now: Instant, from: MemberId, recovered: &Recovered) {
+        if let Some((frozen, proposer)) = self.proposing(recovered.ballot) {
+            if proposer.plan.is_some() && frozen.0.members.iter().any(|m| m.id == from) {
+                proposer.recovered.insert(from);
+                *frozen.1 = now;
+                self.advance(now);
+            }
+        } else if self.view.as_ref().is_some_and(|view| view.id == recovered.ballot) {
+            // Late: the install was lost on its way.
+            self.send(from, Frame::Install(Install { ballot: recovered.ballot }));
+        }
+    }
+
+    /// Everybody holds everything: decided.
+    fn decide(&mut self, now: Instant) {
+        let Phase::Frozen(frozen) = &self.phase else { return };
+        let Role::Proposer(proposer) = &frozen.role else { return };
+        let Some(plan) = proposer.plan.clone() else { return };
+        let propose = frozen.propose.clone();
+        let planned = frozen.planned.unwrap_or(now);
+        let (flush, recover) = (planned.since(frozen.since), now.since(planned));
+        self.install(now, &propose, &plan, flush, recover);
+        self.cast(&propose, &Frame::Install(Install { ballot: propose.ballot }));
+    }
+
+    pub(crate) fn tick_proposer(&mut self, now: Instant) {
+        let Phase::Frozen(Frozen { propose, role: Role::Proposer(proposer), .. }) = &self.phase
+        else {
+            return;
+        };
+        if proposer.retry_at.is_some_and(|at| now >= at) {
+            self.retry(now);
+            return;
+        }
+        let waiting_for: BTreeSet<MemberId> = propose
+            .members
+            .iter()
+            .map(|member| member.id)
+            .filter(|id| match &proposer.plan {
+                None => !proposer.flushes.contains_key(id),
+                Some(_) => !proposer.recovered.contains(id),
+            })
+            .collect();
+        if now >= proposer.deadline {
+            self.propose_again(now, &waiting_for);
+        } else if now >= proposer.resend_at {
+            self.resend(now, &waiting_for);
+        }
+    }
+
+    fn resend(&mut self, now: Instant, waiting_for: &BTreeSet<MemberId>) {
+        let again = now + self.resend_after();
+        let Phase::Frozen(Frozen { propose, role: Role::Proposer(proposer), .. }) = &mut self.phase
+        else {
+            return;
+        };
+        proposer.resend_at = again;
+        let ballot = propose.ballot;
+        let question = match &proposer.plan {
+            None => Frame::Propose(propose.clone()),
+            Some(plan) => Frame::Recover(Recover { ballot, plan: plan.clone() }),
+        };
+        let committing = proposer.committing.clone();
+        for &member in waiting_for {
+            let frame = match committing.get(&member) {
+                Some(&view) => Frame::Commit(Commit { ballot, view }),
+                None => question.clone(),
+            };
+            self.send(member, frame);
+        }
+    }
+
+    /// Outvoted: the same members again with a higher epoch; half of the outvoted give way.
+    fn retry(&mut self, now: Instant) {
+        if self.prng.below(2) == 0 {
+            self.become_candidate(now, self.cfg.timing.share(25));
+        } else {
+            self.propose_again(now, &BTreeSet::new());
+        }
+    }
+
+    /// Proposes again, with a new epoch, without those that did not answer.
+    fn propose_again(&mut self, now: Instant, out: &BTreeSet<MemberId>) {
+        let Phase::Frozen(frozen) = &self.phase else { return };
+        let propose = frozen.propose.clone();
+        let mut changes = Changes(propose.changes);
+        for id in out {
+            let member = self.view.as_ref().is_some_and(|view| view.contains(id));
+            changes.0.retain(|change| change.node != id.node);
+            if member {
+                changes.note(id.node, Reason::Unresponsive, self.me().node, Duration::ZERO);
+            }
+            self.holds.failed(now, id.node);
+        }
+        let staying = |set: &NodeSet| -> NodeSet {
+            set.iter().filter(|&node| !out.iter().any(|id| id.node == node)).collect()
+        };
+        let draft = Draft {
+            members: propose.members.iter().filter(|m| !out.contains(&m.id)).copied().collect(),
+            departing: staying(&propose.departing),
+            removing: staying(&propose.removing),
+            gone: propose.gone,
+            changes,
+        };
+        self.start_ballot(now, draft);
+    }
+}

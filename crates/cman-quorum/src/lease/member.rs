@@ -1,0 +1,125 @@
+//! A node's own side of the lease: until when it may act, and what it promised.
+
+use cman_types::{Instant, MemberId, NodeId};
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::SendTimes;
+use crate::timing::Timing;
+
+/// Until when this node may act, and what it promised to hubs.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct MemberLease {
+    end: Instant,
+    /// Until when this node grants nothing.
+    wait_until: Instant,
+    promises: BTreeMap<MemberId, Instant>,
+    sent: SendTimes,
+    last_number: u32,
+}
+
+/// What a view change means for the lease.
+#[derive(Debug)]
+pub struct Handover<'a> {
+    /// Members of the old view that are not in the new one and not proven gone.
+    pub lost: &'a [MemberId],
+    /// Members that come along from the same old view: hubs among them vouch for what they gave.
+    pub lineage: &'a [MemberId],
+    /// How long leases may still last that those hubs gave to the lost.
+    pub leases: &'a [(NodeId, Duration)],
+}
+
+impl MemberLease {
+    /// A node that starts grants nothing for one lease: a former life may have promised.
+    #[must_use]
+    pub fn new(now: Instant, timing: &Timing) -> Self {
+        Self {
+            end: Instant::ZERO,
+            wait_until: now + timing.lease,
+            promises: BTreeMap::new(),
+            sent: SendTimes::default(),
+            last_number: 0,
+        }
+    }
+
+    /// Until when this node may act.
+    #[must_use]
+    pub const fn end(&self) -> Instant {
+        self.end
+    }
+
+    /// Until when this node grants nothing.
+    #[must_use]
+    pub const fn wait_until(&self) -> Instant {
+        self.wait_until
+    }
+
+    /// Whether this node may grant now.
+    #[must_use]
+    pub fn may_grant(&self, now: Instant) -> bool {
+        now >= self.wait_until
+    }
+
+    /// Gives up the lease: the node leaves or was put out.
+    pub const fn drop_lease(&mut self) {
+        self.end = Instant::ZERO;
+    }
+
+    /// The number for a member beat that is sent now.
+    pub fn next_beat(&mut self, now: Instant) -> u32 {
+        self.last_number = self.last_number.wrapping_add(1).max(1);
+        self.sent.note(self.last_number, now);
+        self.last_number
+    }
+
+    /// When the member beat that a hub echoes was sent.
+    #[must_use]
+    pub fn sent_at(&self, number: u32) -> Option<Instant> {
+        self.sent.sent_at(number)
+    }
+
+    /// Promises one lease to a hub whose beat was received at `received`.
+    pub fn promise(&mut self, hub: MemberId, received: Instant, timing: &Timing) {
+        let until = self.promises.entry(hub).or_insert(Instant::ZERO);
+        *until = (*until).max(received + timing.lease);
+    }
+
+    /// A hub's beat says that its lease lasts `left`, and echoes our beat sent at `echoed`. Time
+    /// counts from our own sending: the hub's beat may have been on the way for long.
+    pub fn told(&mut self, echoed: Instant, left: Duration, timing: &Timing) {
+        if !left.is_zero() {
+            self.end = self.end.max(echoed + timing.shortened(left));
+        }
+    }
+
+    /// As a hub, this node's own count is its lease.
+    pub fn counted(&mut self, end: Instant) {
+        self.end = self.end.max(end);
+    }
+
+    /// A view is installed. If it leaves nobody out, everything runs on. If it does, this
+    /// node grants nothing, and has no quorum, until the promises given to the old view ended.
+    /// Where they have ended already, as after a whole token of silence, the lease runs on: it
+    /// rests on hubs that came along.
+    pub fn hand_over(&mut self, now: Instant, handover: &Handover<'_>) {
+        self.promises.retain(|_, until| *until > now);
+        if handover.lost.is_empty() {
+            return;
+        }
+        let promised = self
+            .promises
+            .iter()
+            .filter(|(hub, _)| !handover.lineage.contains(hub))
+            .map(|(_, &until)| until);
+        let vouched = handover
+            .leases
+            .iter()
+            .filter(|(node, _)| handover.lost.iter().any(|lost| lost.node == *node))
+            .map(|&(_, left)| now + left);
+        let wait = promised.chain(vouched).max().unwrap_or(now);
+        if wait > now {
+            self.end = Instant::ZERO;
+        }
+        self.wait_until = self.wait_until.max(wait);
+    }
+}
