@@ -15,6 +15,7 @@
 //! | [`report`] | what `cman_tool --json` prints, as types |
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
+//! | [`attempt`] | programs that are expected to fail, and to say why |
 //! | [`built`] | the programs under test, brought up to date |
 //! | [`turn`] | tests take turns |
 //! | [`cases`] | the rows of the table of promises |
@@ -37,6 +38,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod attempt;
 pub mod built;
 pub mod cases;
 pub mod cluster;
