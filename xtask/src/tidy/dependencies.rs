@@ -4,7 +4,10 @@ use super::Finding;
 use crate::repository;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 /// What a crate may use when it is built, apart from tests. Others may use whatever they need,
 /// except what [`NEVER`] says.
@@ -47,13 +50,20 @@ const LOGIC: &[&str] =
 const IMPURE: &[&str] =
     &["aws-lc-rs", "getrandom", "libc", "mio", "quinn-udp", "rand", "rustix", "socket2", "tokio"];
 
+/// Where each dependency has a line that says why it is there.
+const RECORD: &str = "docs/decisions/0002-dependencies.md";
+
 /// Crates by name, with what they use when built.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// Checks the workspace as it is.
 pub(crate) fn check() -> Result<Vec<Finding>> {
     let metadata = cargo_prints(&["metadata", "--format-version", "1", "--no-deps"])?;
-    let mut findings = check_graph(&graph(&serde_json::from_str(&metadata)?)?);
+    let metadata = serde_json::from_str(&metadata)?;
+    let mut findings = check_graph(&graph(&metadata)?);
+    let record = repository::root().join(RECORD);
+    let record = fs::read_to_string(&record).with_context(|| format!("cannot read {RECORD}"))?;
+    findings.extend(check_record(&metadata, &record));
     for package in LOGIC {
         let tree = ["tree", "--package", package, "--edges", "normal,build", "--prefix", "none"];
         findings.extend(check_tree(package, &cargo_prints(&tree)?));
@@ -93,6 +103,25 @@ fn uses(package: &Value) -> Result<(String, BTreeSet<String>)> {
     let dependencies = package.get("dependencies").and_then(Value::as_array);
     let built = dependencies.into_iter().flatten().filter(|d| d.get("kind") != Some(&"dev".into()));
     Ok((name(package).context("a package without name")?, built.filter_map(name).collect()))
+}
+
+/// Checks that each crate from elsewhere is in the record.
+fn check_record(metadata: &Value, record: &str) -> Vec<Finding> {
+    let list = |value: &Value, key: &str| -> Vec<Value> {
+        value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let dependencies =
+        list(metadata, "packages").into_iter().flat_map(|p| list(&p, "dependencies"));
+    let foreign = dependencies.filter(|dependency| dependency.get("path").is_none());
+    let names = foreign.filter_map(|d| d.get("name").and_then(Value::as_str).map(str::to_owned));
+    let recorded = |name: &str| {
+        let letter = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        record.split(|c| !letter(c)).any(|word| word == name)
+    };
+    let missing: BTreeSet<_> = names.filter(|name| !recorded(name)).collect();
+    let what = |name| format!("{name} has no line that says why it is used");
+    let finding = |name| Finding { file: RECORD.to_owned(), line: None, what: what(name) };
+    missing.into_iter().map(finding).collect()
 }
 
 fn check_graph(graph: &Graph) -> Vec<Finding> {
@@ -157,6 +186,17 @@ mod tests {
         let found = check_tree("cman-node", tree);
         assert_eq!(found.len(), 1);
         assert!(found[0].to_string().contains("tokio"));
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_recorded() {
+        let text = r#"{ "packages": [ { "name": "cmand", "dependencies": [
+            { "name": "serde" }, { "name": "serde_json" },
+            { "name": "cman-io", "path": "/x" } ] } ] }"#;
+        let metadata = serde_json::from_str(text).unwrap();
+        let found = check_record(&metadata, "| serde_json | 5 |");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].to_string().contains(": serde has no line"));
     }
 
     #[test]
