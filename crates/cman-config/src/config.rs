@@ -205,6 +205,8 @@ mod tests {
     #[test]
     fn addresses_only_match_whole() {
         let config = cluster(&["10.0.0.4", "node", "fd00:0::3"]);
+        let hosts = cluster(&["10.0.0.9.lab"]);
+        assert_eq!(found(&hosts, "10.0.0.9"), None, "an address is no host name");
         assert_eq!(found(&config, "FD00::3"), Some(3));
         assert_eq!(found(&config, "10.0.0.4"), Some(1));
         assert_eq!(found(&config, "10"), None);

@@ -161,9 +161,7 @@ pub(crate) static MULTICAST: Element = Element {
         ),
         (
             "ttl",
-            NotUsedYet(
-                "nodes in other networks are reached with transport=\"udpu\"; it may stay in the file",
-            ),
+            NotUsedYet("for nodes in other networks, write `<cman transport=\"udpu\"/>` instead"),
         ),
     ],
     children: &[],

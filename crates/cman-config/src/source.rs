@@ -168,13 +168,7 @@ fn explanation(error: &Error) -> (Code, String, String) {
             format!("more than {NODES_MAX} elements, comments and pieces of text"),
             "no cluster.conf needs that; check that this is the right file".to_owned(),
         ),
-        Error::UnexpectedCloseTag(open, close, _) => {
-            let (open, close) = (shown(open), shown(close));
-            malformed(
-                format!("`</{close}>` closes `<{open}>`, expected `</{open}>`"),
-                format!("write `</{open}>` first, or close `<{open}` with `/>` where it is opened"),
-            )
-        }
+        Error::UnexpectedCloseTag(open, close, _) => wrong_close_tag(&shown(open), &shown(close)),
         Error::UnclosedRootNode | Error::UnexpectedEndOfStream => malformed(
             "the file ends within an element, expected `</cluster>` at its end".to_owned(),
             "close each element with `/>` or with its closing tag; was the file cut short?"
@@ -224,6 +218,13 @@ fn explanation(error: &Error) -> (Code, String, String) {
             malformed(shown(message), CORRECT.to_owned())
         }
     }
+}
+
+/// `</close>` where `</open>` has to come first.
+fn wrong_close_tag(open: &str, close: &str) -> (Code, String, String) {
+    let message = format!("`</{close}>` closes `<{open}>`, expected `</{open}>`");
+    let help = format!("write `</{open}>` first, or close `<{open}` with `/>` where it is opened");
+    (Code::Malformed, message, help)
 }
 
 /// Help where nothing better is known.

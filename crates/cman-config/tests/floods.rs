@@ -28,6 +28,7 @@ fn floods_are_answered_in_time() {
         flood("", "<cluster>", ""),
         flood("<cluster", " a#=\"\"", "/>"),
         flood("<cluster", " xmlns:a#=\"b\"", "/>"),
+        flood("", "<a xmlns:a#=\"b\">", ""),
         flood(head, "<clusternode nodeid=\"1\" name=\"n\"/>", tail),
         flood(head, "<clusternode nodeid=\"#\" name=\"n#\"/>", tail),
         flood(head, "<clusternodf x#=\"\"/>", tail),

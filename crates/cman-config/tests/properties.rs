@@ -83,7 +83,10 @@ fn check_answer(bytes: &[u8]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(2000)
+    })]
 
     #[test]
     fn any_bytes_get_an_answer(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
@@ -91,7 +94,9 @@ proptest! {
     }
 
     #[test]
-    fn any_pieces_get_an_answer(pieces in prop::collection::vec(prop::sample::select(PIECES), 0..60)) {
+    fn any_pieces_get_an_answer(
+        pieces in prop::collection::vec(prop::sample::select(PIECES), 0..60),
+    ) {
         check_answer(pieces.concat().as_bytes())?;
     }
 
