@@ -8,6 +8,7 @@
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -132,10 +133,27 @@ impl Copy {
     fn make() -> Result<Self> {
         let base = repository::target().join("mutants");
         let copy = Self { tree: base.join("tree"), build: base.join("build") };
-        for file in repository::files()? {
-            copy.restore(&file)?;
-        }
+        let files = repository::files()?;
+        copy.remove_others(Path::new(""), &files.iter().map(PathBuf::as_path).collect())?;
+        files.iter().try_for_each(|file| copy.restore(file))?;
         Ok(copy)
+    }
+
+    /// Removes what an earlier run copied and the repository has no more.
+    fn remove_others(&self, directory: &Path, keep: &BTreeSet<&Path>) -> Result<()> {
+        let Ok(entries) = fs::read_dir(self.tree.join(directory)) else { return Ok(()) };
+        for entry in entries {
+            let entry = entry?;
+            let file = directory.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                self.remove_others(&file, keep)?;
+            } else if !keep.contains(file.as_path()) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        // A crate that is gone must not leave a directory that looks like one.
+        let _ = fs::remove_dir(self.tree.join(directory));
+        Ok(())
     }
 
     /// Brings one file back to what it is in the repository. A file that is so already keeps its

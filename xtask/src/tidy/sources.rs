@@ -170,6 +170,9 @@ mod tests {
         }
         assert_eq!(messages(LOGICAL, "// unlike a HashMap").len(), 0);
         assert_eq!(messages(LOGICAL, "let m = HashMap::new();").len(), 1);
+        let test = "#[cfg(test)]\nmod tests {\n    let m = HashMap::new();\n}\n";
+        assert_eq!(messages(LOGICAL, test).len(), 0);
+        assert_eq!(messages("crates/cman-wire/src/tests/golden.rs", "std::fs::read()").len(), 0);
     }
 
     #[test]
