@@ -16,6 +16,8 @@ pub mod aead;
 pub mod key;
 pub mod plain;
 pub mod replay;
+#[cfg(test)]
+mod tests;
 
 #[cfg(feature = "aws-lc")]
 pub use aead::Aead;
