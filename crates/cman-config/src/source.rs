@@ -28,7 +28,7 @@ impl<'s> Source<'s> {
         if bytes.len() > FILE_SIZE_MAX {
             return Err(Box::new(Diagnostic::without_place(
                 Code::TooLarge,
-                format!("the file has {} bytes, expected at most {FILE_SIZE_MAX}", bytes.len()),
+                format!("the file has more than {FILE_SIZE_MAX} bytes"),
                 "check that this is the right file; one node takes about 100 bytes",
             )));
         }
