@@ -94,6 +94,8 @@ fn end_to_end(runner: &mut Runner) -> Result<()> {
     runner.command("programs under test", Counting::One, with(&programs))?;
     let mut tests = test_runner(&["--package", "cman-e2e"]);
     tests.env("CMAN_BIN_DIR", repository::target().join("sim"));
+    // They mostly wait, so more of them run at once than there are processors.
+    tests.env("RUST_TEST_THREADS", "6");
     runner.command("end-to-end tests", Counting::Tests, tests)
 }
 

@@ -25,13 +25,19 @@ pub fn alone() -> Result<Turn> {
 }
 
 fn take(operation: FlockOperation) -> Result<Turn> {
-    let path = std::env::temp_dir().join("cman-e2e.turn");
-    let locked = File::options()
+    // Whoever waits for its turn holds the door, so that those who come later do not pass it.
+    let _door = lock("cman-e2e.door", FlockOperation::LockExclusive)?;
+    Ok(Turn { _locked: lock("cman-e2e.turn", operation)? })
+}
+
+fn lock(name: &str, operation: FlockOperation) -> Result<File> {
+    let path = std::env::temp_dir().join(name);
+    let file = File::options()
         .create(true)
         .write(true)
         .truncate(false)
         .open(&path)
         .with_context(|| format!("cannot open {}", path.display()))?;
-    flock(&locked, operation).with_context(|| format!("cannot lock {}", path.display()))?;
-    Ok(Turn { _locked: locked })
+    flock(&file, operation).with_context(|| format!("cannot lock {}", path.display()))?;
+    Ok(file)
 }

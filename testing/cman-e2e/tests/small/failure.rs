@@ -34,9 +34,3 @@ fn the_coordinator_of_five_with_the_shortest_token() -> Result<()> {
     let scale = Scale { token_ms: Some(200), ..Scale::short() };
     check_all(&failure::kill_once(&scale, 5, Victims::Coordinator)?)
 }
-
-#[test]
-fn one_after_the_other_of_sixteen() -> Result<()> {
-    let _turn = turn::alone()?;
-    check_all(&failure::kill_in_turn(&Scale::short(), 16, &failure::ALL_IN_TURN)?)
-}

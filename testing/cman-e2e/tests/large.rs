@@ -1,0 +1,37 @@
+//! Clusters of sixteen and more. Each is a load of its own, so each runs alone.
+
+use anyhow::Result;
+use cman_e2e::{
+    cases::{Scale, failure, formation, idle},
+    figure::check_all,
+    turn,
+};
+
+/// The table speaks of the default token where it counts datagrams and formation.
+fn with_default_token() -> Scale {
+    Scale { token_ms: None, ..Scale::short() }
+}
+
+#[test]
+fn sixteen_started_together() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&formation::together(&with_default_token(), 16, 4.0)?)
+}
+
+#[test]
+fn thirty_two_started_together() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&formation::together(&with_default_token(), 32, 8.0)?)
+}
+
+#[test]
+fn one_blow_after_the_other_to_sixteen() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&failure::kill_in_turn(&Scale::short(), 16, &failure::ALL_IN_TURN)?)
+}
+
+#[test]
+fn sixteen_idle() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&idle::idle(&with_default_token(), 16)?)
+}

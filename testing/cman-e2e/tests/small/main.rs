@@ -1,0 +1,16 @@
+//! Clusters of one to six nodes, side by side: one program, so that the slow ones of one topic
+//! run beside the others. They mostly wait, so more of them than there are processors may run at
+//! once (`RUST_TEST_THREADS`).
+
+mod bad_input;
+mod disk;
+mod failure;
+mod formation;
+mod leave;
+mod multicast;
+mod partition;
+mod paths;
+mod restart;
+mod stalls;
+mod strangers;
+mod tool;
