@@ -18,6 +18,10 @@ const SEEDS_FIXED: &str = "300";
 /// Seeds that this run alone simulates, in the hope of something new.
 const SEEDS_FRESH: &str = "100";
 
+/// End-to-end tests that may run at a time. They mostly wait, and those that measure take care
+/// themselves that nobody disturbs them.
+const END_TO_END_THREADS: &str = "6";
+
 /// What `cargo xtask test` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -93,6 +97,9 @@ fn end_to_end(runner: &mut Runner) -> Result<()> {
     let programs = [&programs[..], &["--package", "cman_tool"]].concat();
     runner.command("programs under test", Counting::One, with(&programs))?;
     let mut tests = test_runner(&["--package", "cman-e2e"]);
+    // Known to both test runners, unlike the option, which each wants in another place.
+    tests.env("NEXTEST_TEST_THREADS", END_TO_END_THREADS);
+    tests.env("RUST_TEST_THREADS", END_TO_END_THREADS);
     tests.env("CMAN_BIN_DIR", repository::target().join("sim"));
     // They mostly wait, so more of them run at once than there are processors.
     tests.env("RUST_TEST_THREADS", "6");
