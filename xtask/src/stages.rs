@@ -102,7 +102,7 @@ fn end_to_end(runner: &mut Runner) -> Result<()> {
     tests.env("RUST_TEST_THREADS", END_TO_END_THREADS);
     tests.env("CMAN_BIN_DIR", repository::target().join("sim"));
     // They mostly wait, so more of them run at once than there are processors.
-    tests.env("RUST_TEST_THREADS", "6");
+    tests.env("RUST_TEST_THREADS", "6").env("NEXTEST_TEST_THREADS", "6");
     runner.command("end-to-end tests", Counting::Tests, tests)
 }
 
