@@ -1,2 +1,107 @@
-//! See ARCHITECTURE.md.
-fn main() {}
+//! The cman daemon: one node of a cluster.
+//!
+//! This program only moves values between the kernel and the node, which decides everything and
+//! does no I/O itself (`cman-node`). Three threads matter:
+//!
+//! | thread | what it does | modules |
+//! |---|---|---|
+//! | engine | sockets, timer, the node; never waits for anything else | [`engine_thread`], [`transmit`], [`recorder`] |
+//! | service | clients, signals, systemd, events | [`service`], [`conversation`], [`answer`], [`present`], [`hub`], [`history`] |
+//! | disk | the state file | `cman_io::disk_thread` |
+//!
+//! [`engine`] is the way from the others to the engine thread: a bounded queue each way, never
+//! waited for on the engine's side. Threads that come and go resolve names ([`peers`]), write log
+//! lines ([`log`]) and recordings ([`record_file`]).
+//!
+//! The start: [`args`], then [`detach`] or [`daemon`], which takes what [`startup`] finds.
+#![forbid(unsafe_code)]
+
+mod answer;
+mod args;
+mod context;
+mod conversation;
+mod daemon;
+mod detach;
+mod engine;
+mod engine_thread;
+mod history;
+mod hub;
+mod log;
+mod node_setup;
+mod peers;
+mod present;
+mod record_file;
+mod recorder;
+mod run_dir;
+mod service;
+mod start_error;
+mod startup;
+mod subscriber;
+mod systemd;
+mod transmit;
+mod wall_time;
+
+use args::Args;
+use clap::Parser;
+use engine::Outcome;
+use log::Log;
+use std::process::ExitCode;
+
+/// The daemon was killed, refused or disallowed: starting it again would not help.
+const PUT_OUT: u8 = 3;
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors, and go to stdout; if that is closed, so be it.
+            let _closed = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    if !args.foreground && !args.detached {
+        return detach::start_again();
+    }
+    let log = match Log::start() {
+        Ok(log) => log,
+        Err(error) => {
+            eprintln!("cmand: cannot start: the system refuses a thread: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = run(args, &log);
+    log.flush();
+    code
+}
+
+fn run(args: Args, log: &Log) -> ExitCode {
+    if let Err(error) = subscriber::install(log.clone(), args.log_level.into()) {
+        eprintln!("cmand: cannot start: {error}");
+        return ExitCode::FAILURE;
+    }
+    let args = match args.with_absolute_paths() {
+        Ok(args) => args,
+        Err(error) => {
+            tracing::error!("cannot start: a path on the command line cannot be used: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match daemon::run(&args, log) {
+        Ok(Outcome::Left) => {
+            tracing::info!("this node has left the cluster");
+            ExitCode::SUCCESS
+        }
+        Ok(Outcome::Stopped) => {
+            tracing::warn!("ended without leaving in good order");
+            ExitCode::SUCCESS
+        }
+        Ok(Outcome::Fatal(text)) => {
+            tracing::error!("this node is out of the cluster: {text}");
+            ExitCode::from(PUT_OUT)
+        }
+        Err(error) => {
+            tracing::error!("cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

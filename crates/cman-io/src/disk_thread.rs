@@ -39,14 +39,14 @@ struct Slot {
 
 impl DiskThread {
     /// Starts the thread for the state directory `dir`. `report` is called on that thread after
-    /// each attempt, with what is on disk now or why it is not; a failed attempt is repeated every
-    /// five seconds.
+    /// each attempt, with what is on disk now, or with why not and what was to be; a failed attempt
+    /// is repeated every five seconds.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn spawn(
         dir: PathBuf,
-        mut report: impl FnMut(Result<StoredState, StateError>) + Send + 'static,
+        mut report: impl FnMut(Result<StoredState, (StateError, StoredState)>) + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
@@ -55,7 +55,7 @@ impl DiskThread {
                 while let Some(state) = for_thread.take() {
                     let result = store(&dir, &state);
                     for_thread.done(result.is_err().then_some(state));
-                    report(result.map(|()| state));
+                    report(result.map(|()| state).map_err(|error| (error, state)));
                 }
             })?;
         Ok(Self { shared, thread })

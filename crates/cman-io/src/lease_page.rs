@@ -99,6 +99,12 @@ impl LeaseWriter {
         Ok(Self(Page::map(&file, ProtFlags::READ | ProtFlags::WRITE)?))
     }
 
+    /// What is published now.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.0.read()
+    }
+
     /// Publishes until when this node is quorate; `None` if it is not.
     pub fn publish(&self, deadline: Option<Instant>) {
         let nanos = deadline.map_or(0, Instant::as_nanos);
@@ -139,10 +145,7 @@ impl LeaseReader {
     /// Until when the node is quorate, on the boot-time clock; `None` if it is not.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match self.0.deadline().load(Ordering::Acquire) {
-            0 => None,
-            nanos => Some(Instant::from_nanos(nanos)),
-        }
+        self.0.read()
     }
 
     /// Whether the node is quorate at this moment, by this process's own look at the clock.
@@ -199,6 +202,13 @@ impl Page {
         let place =
             unsafe { mmap(ptr::null_mut(), PAGE_BYTES, access, MapFlags::SHARED, file, 0) }?;
         NonNull::new(place.cast()).map(Self).ok_or_else(|| io::Error::from(io::ErrorKind::Other))
+    }
+
+    fn read(&self) -> Option<Instant> {
+        match self.deadline().load(Ordering::Acquire) {
+            0 => None,
+            nanos => Some(Instant::from_nanos(nanos)),
+        }
     }
 
     fn deadline(&self) -> &AtomicU64 {

@@ -29,7 +29,7 @@ pub enum LockError {
         pid: Option<u32>,
     },
     /// The file cannot be opened, locked or written.
-    #[error("cannot lock {}", .path.display())]
+    #[error("cannot lock {}: {source}", .path.display())]
     Io {
         /// The lock file.
         path: PathBuf,

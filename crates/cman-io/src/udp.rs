@@ -45,14 +45,15 @@ pub struct UdpConfig {
 }
 
 /// A datagram as it came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Datagram<'a> {
     /// Who sent it, as the network says.
     pub source: SocketAddr,
     /// Whether it was addressed to the group.
     pub multicast: bool,
-    /// What it carries: at most 2048 bytes, the rest of a longer one is gone.
-    pub bytes: &'a [u8],
+    /// What it carries, to be opened in place: at most 2048 bytes, the rest of a longer one is
+    /// gone.
+    pub bytes: &'a mut [u8],
 }
 
 /// Where a datagram goes.
@@ -100,7 +101,7 @@ pub enum UdpError {
         address: SocketAddr,
     },
     /// Anything else.
-    #[error("cannot open UDP port {} on {}", .address.port(), .address.ip())]
+    #[error("cannot open UDP port {} on {}: {source}", .address.port(), .address.ip())]
     Io {
         /// The address and port.
         address: SocketAddr,
@@ -277,18 +278,20 @@ impl LaneSockets {
 fn receive_one<'b>(
     fd: &OwnedFd,
     buffer: &'b mut [u8],
-) -> io::Result<Option<(SocketAddr, &'b [u8])>> {
-    loop {
+) -> io::Result<Option<(SocketAddr, &'b mut [u8])>> {
+    let (length, source) = loop {
         match recvfrom(fd, &mut *buffer, RecvFlags::DONTWAIT) {
             Ok((_, length, Some(source))) => {
-                let Ok(source) = SocketAddr::try_from(source) else { continue };
-                return Ok(Some((source, buffer.get(..length).unwrap_or_default())));
+                if let Ok(source) = SocketAddr::try_from(source) {
+                    break (length, source);
+                }
             }
             Ok((_, _, None)) | Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-    }
+    };
+    Ok(buffer.get_mut(..length).map(|bytes| (source, bytes)))
 }
 
 #[cfg(test)]

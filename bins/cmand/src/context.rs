@@ -1,0 +1,41 @@
+//! What the service thread knows besides what it asks the engine.
+
+use crate::{engine::Engine, history::History, hub::Hub, log::Log};
+use cman_config::{Config, NodeConfig};
+use cman_io::{clock, interface::Interface, lease_page::LeaseWriter};
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Shared by all conversations with clients.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) engine: Engine,
+    pub(crate) hub: Hub,
+    pub(crate) log: Log,
+    pub(crate) history: Mutex<History>,
+    pub(crate) lease: Arc<LeaseWriter>,
+    pub(crate) config: Config,
+    pub(crate) me: NodeConfig,
+    pub(crate) interface: Interface,
+    pub(crate) group: Option<IpAddr>,
+    pub(crate) memory_locked: bool,
+    pub(crate) realtime: bool,
+    /// What could not be had, one sentence each.
+    pub(crate) notes: Vec<String>,
+    pub(crate) config_file: String,
+    pub(crate) state_dir: String,
+}
+
+impl Context {
+    /// The past, for a moment: never across an await.
+    pub(crate) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the published lease is good at this moment.
+    pub(crate) fn lease_is_good(&self) -> bool {
+        self.lease.deadline().is_some_and(|deadline| clock::now() < deadline)
+    }
+}

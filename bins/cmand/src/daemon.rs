@@ -1,0 +1,183 @@
+//! Puts the daemon together, runs it, and takes it apart.
+
+use crate::{
+    args::Args,
+    context::Context,
+    detach,
+    engine::{Engine, Outcome},
+    engine_thread::EngineThread,
+    log::Log,
+    node_setup, peers, record_file,
+    recorder::Recorder,
+    service::Service,
+    start_error::StartError,
+    startup::{Prepared, prepare},
+    systemd::Systemd,
+    transmit::Transmitter,
+};
+use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
+use cman_node::{Node, Stored};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, mpsc::sync_channel},
+    thread::JoinHandle,
+};
+use tokio::{runtime, sync::mpsc};
+
+/// Questions that may wait for the engine thread.
+const ACTIONS_MAX: usize = 64;
+/// Events that may wait for the service thread.
+const REPORTS_MAX: usize = 1024;
+
+/// Runs a daemon until it has left or must not go on.
+///
+/// # Errors
+/// When it could not start; nothing is left behind then.
+pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
+    let mut prepared = prepare(args)?;
+    let memory_locked = note(&mut prepared.notes, sched::lock_memory());
+    let (public, admin) = prepared.run_dir.listen()?;
+    let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
+    let (actions, queue) = sync_channel(ACTIONS_MAX);
+    let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
+    let (reports, from_engine) = mpsc::channel(REPORTS_MAX);
+    let disk = start_disk(&args.state_dir, engine.clone())?;
+    let Prepared { config, me, run_dir, state_lock, interface, group, .. } = prepared;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let lease = Arc::new(prepared.lease);
+    let running = EngineThread {
+        node,
+        sockets: prepared.sockets,
+        transmitter: Transmitter::default(),
+        lease: lease.clone(),
+        disk,
+        recorder,
+        incarnation: prepared.incarnation,
+        local_addresses: prepared.local_addresses,
+        waker: engine.waker.clone(),
+        actions: queue,
+        reports,
+        reports_lost: false,
+        progress: engine.progress.clone(),
+    }
+    .spawn()?;
+    let mut notes = prepared.notes;
+    // The thread says it first of all; it is gone only if it panicked, which is told elsewhere.
+    let realtime = running.realtime.blocking_recv().is_ok_and(|got| note(&mut notes, got));
+    peers::resolve(&config, me.id, interface.address, engine.clone())?;
+    let context = Arc::new(Context {
+        engine,
+        hub: Default::default(),
+        log: log.clone(),
+        history: Mutex::default(),
+        lease,
+        config,
+        me,
+        interface,
+        group,
+        memory_locked,
+        realtime,
+        notes,
+        config_file: args.config.display().to_string(),
+        state_dir: args.state_dir.display().to_string(),
+    });
+    let systemd = Systemd::new(args.foreground);
+    let outcome = runtime.block_on(async {
+        let service = Service::new(context.clone(), systemd, public, admin)?;
+        run_dir.write_pid()?;
+        announce(&context);
+        systemd.ready();
+        if args.detached {
+            detach::let_go(log)?;
+        }
+        Ok(service.run(from_engine, running.outcome).await)
+    });
+    if outcome.is_err() {
+        context.engine.stop();
+    }
+    // A panic there was reported when it happened.
+    let _panicked = running.thread.join();
+    drop(context);
+    if let Some(thread) = record_thread {
+        let _panicked = thread.join();
+    }
+    drop((run_dir, state_lock));
+    outcome
+}
+
+type NodeParts = (Arc<Mutex<Recorder>>, Option<JoinHandle<()>>, Node);
+
+/// The node, and the recorder of its inputs from the first one on.
+fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartError> {
+    let (to_file, thread) = match &args.record {
+        None => (None, None),
+        Some(path) => {
+            let (queue, thread) = record_file::start(path)
+                .map_err(|source| StartError::Record { path: path.clone(), source })?;
+            (Some(queue), Some(thread))
+        }
+    };
+    let setup = node_setup::setup(prepared)?;
+    let now = clock::now();
+    let text = node_setup::describe(&setup, prepared.cipher.is_encrypted());
+    let recorder = Arc::new(Mutex::new(Recorder::new(now, &text, to_file)));
+    record_file::write_on_panic(Arc::clone(&recorder), args.state_dir.clone());
+    let cipher = std::mem::replace(
+        &mut prepared.cipher,
+        Box::new(cman_crypto::Plain::new(&prepared.config.cluster_name)),
+    );
+    Ok((recorder, thread, Node::new(now, setup, cipher)))
+}
+
+/// The thread that writes the state; what it did is told to the node.
+fn start_disk(dir: &Path, engine: Engine) -> Result<DiskThread, StartError> {
+    let mut said = false;
+    let disk = DiskThread::spawn(dir.to_owned(), move |result| {
+        let stored = match result {
+            Ok(state) => {
+                said = false;
+                Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: true }
+            }
+            Err((error, state)) => {
+                if !said {
+                    tracing::warn!("{error}; going on without, and trying again");
+                    said = true;
+                }
+                Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: false }
+            }
+        };
+        engine.tell(crate::engine::Action::Stored(stored));
+    })?;
+    Ok(disk)
+}
+
+/// Logs a refusal and keeps it for `status`. True if there was none.
+fn note(notes: &mut Vec<String>, result: Result<(), sched::SchedError>) -> bool {
+    match result {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!("{error}");
+            notes.push(error.to_string());
+            false
+        }
+    }
+}
+
+fn announce(context: &Context) {
+    let Context { config, me, interface, group, .. } = context;
+    let by = group.map_or("by unicast only".to_owned(), |group| format!("multicast {group}"));
+    let encrypted = if config.encryption { "encrypted" } else { "not encrypted" };
+    tracing::info!(
+        "cmand {} is node {} ({}) of cluster {}, configuration version {}, at {} on {}, ports {} \
+         and {}, {by}, {encrypted}",
+        env!("CARGO_PKG_VERSION"),
+        me.id,
+        me.name,
+        config.cluster_name,
+        config.config_version,
+        interface.address,
+        interface.name,
+        config.port,
+        config.data_port(),
+    );
+}

@@ -1,0 +1,314 @@
+//! The thread that runs the node. It only moves values: datagrams and time go in, datagrams and
+//! events come out.
+//!
+//! It waits for nothing but its sockets and its timer. The disk has a thread of its own, names are
+//! resolved on another, clients are served by the service thread; the queues between are bounded
+//! and never waited for.
+
+use crate::{
+    engine::{Action, Outcome, Report, Snapshot},
+    recorder::Recorder,
+    transmit::Transmitter,
+};
+use cman_io::{
+    clock,
+    disk_thread::DiskThread,
+    lease_page::LeaseWriter,
+    sched,
+    state::StoredState,
+    udp::{self, Pending, UdpSockets},
+    waker::Waker,
+};
+use cman_node::{Command, Event, Lane, Node};
+use cman_types::{Incarnation, Instant};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+        mpsc::Receiver,
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use tokio::sync::{mpsc, oneshot};
+
+/// The node keeps its state on the heap; this is for call frames, also those of a debug build.
+const STACK_BYTES: usize = 512 << 10;
+/// More datagrams than a socket's buffer holds. So one read-out takes all that lay queued when the
+/// thread woke up, and yet ends under a flood.
+const CONTROL_BUDGET: usize = 16_384;
+/// Data datagrams read before control is looked at again.
+const DATA_BUDGET: usize = 64;
+/// Turns of control and data in one read-out.
+const DATA_TURNS: usize = 16;
+/// Actions handled between two read-outs.
+const ACTIONS_BUDGET: usize = 32;
+/// How long the end waits for the last state to be on disk.
+const DISK_LIMIT: Duration = Duration::from_secs(3);
+
+/// All that the thread owns.
+#[derive(Debug)]
+pub(crate) struct EngineThread {
+    pub(crate) node: Node,
+    pub(crate) sockets: UdpSockets,
+    pub(crate) transmitter: Transmitter,
+    pub(crate) lease: Arc<LeaseWriter>,
+    pub(crate) disk: DiskThread,
+    pub(crate) recorder: Arc<Mutex<Recorder>>,
+    pub(crate) incarnation: Incarnation,
+    /// All addresses of this machine: a peer that has one of them hears us by loopback only.
+    pub(crate) local_addresses: Vec<IpAddr>,
+    pub(crate) waker: Waker,
+    pub(crate) actions: Receiver<Action>,
+    pub(crate) reports: mpsc::Sender<Report>,
+    pub(crate) reports_lost: bool,
+    pub(crate) progress: Arc<AtomicU64>,
+}
+
+/// What the service thread waits for: whether the thread got its priority, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) realtime: oneshot::Receiver<Result<(), sched::SchedError>>,
+    pub(crate) outcome: oneshot::Receiver<Outcome>,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+impl EngineThread {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub(crate) fn spawn(self) -> io::Result<Running> {
+        let (priority, realtime) = oneshot::channel();
+        let (end, outcome) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("cman-engine".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || {
+                // Nobody listens any more when the start failed elsewhere.
+                let _gone = priority.send(sched::make_thread_realtime());
+                let _gone = end.send(self.run());
+            })?;
+        Ok(Running { realtime, outcome, thread })
+    }
+
+    fn run(mut self) -> Outcome {
+        let outcome = loop {
+            self.wait();
+            if let Some(outcome) = self.turn() {
+                break outcome;
+            }
+            self.progress.fetch_add(1, Ordering::Relaxed);
+        };
+        self.lease.publish(None);
+        self.send_all();
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner).finish(clock::now());
+        if !self.disk.finish(DISK_LIMIT) {
+            tracing::warn!("the last state could not be written to the state directory");
+        }
+        outcome
+    }
+
+    /// Waits for a datagram, an action, or the node's next deadline.
+    fn wait(&self) {
+        let timeout = self.node.poll_timeout().map(|deadline| deadline.since(clock::now()));
+        let timeout = timeout.map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: i64::from(left.subsec_nanos()),
+        });
+        let mut fds: Vec<_> = self
+            .sockets
+            .descriptors()
+            .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
+            .collect();
+        fds.push(PollFd::new(&self.waker, PollFlags::IN));
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            // Only out of memory is left: go around, more slowly.
+            Err(_) => thread::sleep(Duration::from_millis(10)),
+        }
+    }
+
+    /// Everything that one wake-up is about. The order is the node's contract: what lay queued is
+    /// read before timers are judged, and the lease is published before anything is said.
+    fn turn(&mut self) -> Option<Outcome> {
+        self.waker.clear();
+        self.publish_lease();
+        self.read_datagrams();
+        let stop = self.take_actions();
+        if self.node.poll_timeout().is_some_and(|deadline| deadline <= clock::now()) {
+            let now = clock::now();
+            self.record(|recorder| recorder.timeout(now));
+            self.node.handle_timeout(now);
+        }
+        self.publish_lease();
+        self.send_all();
+        self.drain_events().or(stop)
+    }
+
+    fn publish_lease(&self) {
+        let deadline = Some(self.node.lease_deadline()).filter(|end| *end != Instant::ZERO);
+        if self.lease.deadline() != deadline {
+            self.lease.publish(deadline);
+        }
+    }
+
+    /// Reads control, and a little data in between.
+    fn read_datagrams(&mut self) {
+        for _ in 0..DATA_TURNS {
+            self.read_lane(Lane::Control, CONTROL_BUDGET);
+            if self.read_lane(Lane::Data, DATA_BUDGET) == Pending::Nothing {
+                break;
+            }
+        }
+        let now = clock::now();
+        self.record(|recorder| recorder.drained(now));
+        self.node.handle_drained(now);
+    }
+
+    fn read_lane(&mut self, lane: Lane, budget: usize) -> Pending {
+        // Before reading, so that no datagram counts as younger than it is.
+        let now = clock::now();
+        let Self { node, sockets, recorder, lease, .. } = self;
+        let result = sockets.receive(io_lane(lane), budget, |datagram| {
+            let udp::Datagram { source, multicast, bytes } = datagram;
+            let source = control_address(source, lane);
+            // Let go of before the node gets it, so that a panic there finds the recorder free.
+            recorder
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .datagram(now, source, lane, multicast, bytes);
+            node.handle_datagram(now, source, lane, multicast, bytes);
+            if node.lease_deadline() == Instant::ZERO && lease.deadline().is_some() {
+                lease.publish(None);
+            }
+        });
+        match result {
+            Ok(pending) => pending,
+            Err(error) => {
+                self.transmitter.complain(now, "cannot receive datagrams", &error);
+                Pending::Nothing
+            }
+        }
+    }
+
+    /// Does what was asked for. Says so if the thread is to end.
+    fn take_actions(&mut self) -> Option<Outcome> {
+        for _ in 0..ACTIONS_BUDGET {
+            let Ok(action) = self.actions.try_recv() else { return None };
+            match action {
+                Action::Stop => return Some(Outcome::Stopped),
+                action => self.act(action),
+            }
+        }
+        // There may be more: come back without waiting.
+        self.waker.wake();
+        None
+    }
+
+    fn act(&mut self, action: Action) {
+        let now = clock::now();
+        // Whoever asked may have given up; then the answer is dropped.
+        match action {
+            Action::Command { command, answer } => {
+                let result = self.command(now, command);
+                self.publish_lease();
+                let _gave_up = answer.send(result);
+            }
+            Action::Recording(answer) => {
+                let pieces =
+                    self.recorder.lock().unwrap_or_else(PoisonError::into_inner).pieces(now);
+                let _gave_up = answer.send(pieces);
+            }
+            Action::Resolved { node, address } => {
+                self.hear_ourselves_if_local(address.ip());
+                if let Err(why) = self.command(now, Command::Resolved { node, address }) {
+                    tracing::debug!("the address {address} of node {node} is not used: {why}");
+                }
+            }
+            Action::Status(answer) => {
+                let _gave_up = answer.send(Snapshot { at: now, status: self.node.status(now) });
+            }
+            Action::Stop => {}
+            Action::Stored(stored) => {
+                self.record(|recorder| recorder.stored(now, &stored));
+                self.node.handle_stored(now, stored);
+            }
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: Command) -> Result<(), String> {
+        self.record(|recorder| recorder.command(now, &command));
+        self.node.handle_command(now, command)
+    }
+
+    /// A peer on this very machine hears our multicasts only when they are looped back.
+    fn hear_ourselves_if_local(&self, peer: IpAddr) {
+        if !self.local_addresses.contains(&peer) {
+            return;
+        }
+        if let Err(error) = self.sockets.set_multicast_loop(true) {
+            tracing::warn!("nodes on this machine do not hear each other's multicasts: {error}");
+        }
+    }
+
+    fn send_all(&mut self) {
+        while let Some(transmit) = self.node.poll_transmit() {
+            self.transmitter.send(&self.sockets, &transmit);
+        }
+    }
+
+    /// Takes all events. The last one may end the thread.
+    fn drain_events(&mut self) -> Option<Outcome> {
+        while let Some(event) = self.node.poll_event() {
+            match event {
+                Event::Fatal { text } => return Some(Outcome::Fatal(text)),
+                Event::Left => return Some(Outcome::Left),
+                Event::Store(store) => self.disk.submit(StoredState {
+                    epoch_ceiling: store.epoch_ceiling,
+                    incarnation: self.incarnation,
+                    removed: store.removed,
+                }),
+                event => self.report(event),
+            }
+        }
+        None
+    }
+
+    /// Never waits. A service thread that takes nothing loses reports and is told so.
+    fn report(&mut self, event: Event) {
+        let wall_ns = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
+        if self.reports_lost {
+            self.reports_lost = self.reports.try_send(Report::Lost).is_err();
+        }
+        if !self.reports_lost {
+            let report = Report::Event { wall_ns, at: clock::now(), event };
+            self.reports_lost = self.reports.try_send(report).is_err();
+        }
+    }
+
+    fn record(&self, record: impl FnOnce(&mut Recorder)) {
+        record(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+pub(crate) fn io_lane(lane: Lane) -> udp::Lane {
+    match lane {
+        Lane::Control => udp::Lane::Control,
+        Lane::Data => udp::Lane::Data,
+    }
+}
+
+/// The node knows others by the address of their control port; data comes from the port below.
+fn control_address(source: SocketAddr, lane: Lane) -> SocketAddr {
+    match lane {
+        Lane::Control => source,
+        Lane::Data => SocketAddr::new(source.ip(), source.port().saturating_add(1)),
+    }
+}

@@ -1,0 +1,100 @@
+//! Recordings on disk: the file of `--record`, and what is left of a daemon that panicked.
+
+use crate::recorder::{Chunk, Recorder};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    panic,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, TryLockError,
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+/// Chunks that may wait for the disk.
+const QUEUE_MAX: usize = 64;
+const STACK_BYTES: usize = 128 << 10;
+
+/// Starts a thread that writes what it is sent to a new file of mode 0600. It ends when the sender
+/// is dropped.
+///
+/// # Errors
+/// When the file exists or cannot be made.
+pub(crate) fn start(path: &Path) -> io::Result<(SyncSender<Chunk>, JoinHandle<()>)> {
+    let file = create(path)?;
+    let path = path.to_owned();
+    let (queue, chunks) = sync_channel(QUEUE_MAX);
+    let thread = thread::Builder::new()
+        .name("cman-record".into())
+        .stack_size(STACK_BYTES)
+        .spawn(move || write_all(file, &path, &chunks))?;
+    Ok((queue, thread))
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
+}
+
+fn write_all(mut file: File, path: &Path, chunks: &Receiver<Chunk>) {
+    for chunk in chunks {
+        if let Err(error) = file.write_all(&chunk) {
+            tracing::warn!("recording to {} has ended: {error}", path.display());
+            return;
+        }
+    }
+}
+
+/// From now on a panic writes the recorder to `DIR/panic-PID.rec` before the process ends.
+pub(crate) fn write_on_panic(recorder: Arc<Mutex<Recorder>>, dir: PathBuf) {
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        before(info);
+        let path = dir.join(format!("panic-{}.rec", std::process::id()));
+        match write_pieces(&recorder, &path) {
+            Ok(()) => eprintln!("cmand: what led to this was written to {}", path.display()),
+            Err(error) => eprintln!("cmand: cannot write {}: {error}", path.display()),
+        }
+    }));
+}
+
+fn write_pieces(recorder: &Mutex<Recorder>, path: &Path) -> io::Result<()> {
+    // The thread that panics may hold the lock itself: then the records are whole up to the one
+    // that it was adding, but cannot be reached.
+    let recorder = match recorder.try_lock() {
+        Ok(recorder) => recorder,
+        Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+        Err(TryLockError::WouldBlock) => return Err(io::ErrorKind::WouldBlock.into()),
+    };
+    let mut file = create(path)?;
+    for piece in recorder.pieces(cman_io::clock::now()) {
+        file.write_all(&piece)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::MAGIC;
+    use cman_types::Instant;
+
+    #[test]
+    fn what_is_recorded_is_in_the_file_when_the_thread_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("inputs.rec");
+        let (queue, thread) = start(&path).unwrap();
+        let mut recorder = Recorder::new(Instant::ZERO, "me 1\n", Some(queue));
+        recorder.drained(Instant::ZERO);
+        recorder.finish(Instant::ZERO);
+        let expected = recorder.pieces(Instant::ZERO).concat();
+        drop(recorder);
+        thread.join().unwrap();
+        let written = std::fs::read(&path).unwrap();
+        assert!(written.starts_with(MAGIC));
+        assert_eq!(written, expected);
+        assert!(start(&path).is_err(), "an old recording is never overwritten");
+    }
+}

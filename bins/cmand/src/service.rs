@@ -1,0 +1,263 @@
+//! The service thread: clients, signals, systemd, and what the engine thread has to say.
+
+use crate::{
+    context::Context,
+    conversation::{self, Access, encode_event},
+    engine::{Outcome, Report},
+    systemd::Systemd,
+};
+use cman_io::clock;
+use cman_ipc::{
+    Message,
+    event::{Event as ClientEvent, EventMessage, ShutdownEvent},
+};
+use cman_node::{Command, Event};
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time::{Interval, MissedTickBehavior, interval, sleep, timeout},
+};
+
+/// Most clients at a time; more are turned away.
+const CLIENTS_MAX: usize = 256;
+/// How long clients have at the end to read what waits for them.
+const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
+/// The pause before a leave that was refused is tried again.
+const LEAVE_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How long leaving may take besides twice the token.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
+/// The pause after a client could not be accepted, for want of descriptors.
+const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// What the thread serves.
+#[derive(Debug)]
+pub(crate) struct Service {
+    context: Arc<Context>,
+    systemd: Systemd,
+    public: UnixListener,
+    admin: UnixListener,
+    clients: JoinSet<()>,
+    /// Set when the conversations are to end.
+    ending: watch::Sender<bool>,
+    signals: Signals,
+    /// How often SIGTERM or SIGINT came.
+    asked_to_end: u32,
+    watchdog: Option<Watchdog>,
+}
+
+#[derive(Debug)]
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+#[derive(Debug)]
+struct Watchdog {
+    ticks: Interval,
+    /// The engine's progress at the last tick.
+    progress: u64,
+}
+
+impl Service {
+    /// Within a runtime. The listeners are those of [`crate::run_dir::RunDir::listen`].
+    ///
+    /// # Errors
+    /// When the system refuses signals or descriptors.
+    pub(crate) fn new(
+        context: Arc<Context>,
+        systemd: Systemd,
+        public: std::os::unix::net::UnixListener,
+        admin: std::os::unix::net::UnixListener,
+    ) -> io::Result<Self> {
+        let signals = Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        };
+        Ok(Self {
+            context,
+            systemd,
+            public: UnixListener::from_std(public)?,
+            admin: UnixListener::from_std(admin)?,
+            clients: JoinSet::new(),
+            ending: watch::Sender::new(false),
+            signals,
+            asked_to_end: 0,
+            watchdog: systemd.watchdog().map(Watchdog::new),
+        })
+    }
+
+    /// Serves until the engine thread has ended.
+    pub(crate) async fn run(
+        mut self,
+        mut reports: mpsc::Receiver<Report>,
+        mut outcome: oneshot::Receiver<Outcome>,
+    ) -> Outcome {
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Some(report) = reports.recv() => self.tell(report),
+                ended = &mut outcome => {
+                    // The sender is only lost when the thread panicked.
+                    break ended.unwrap_or_else(|_| Outcome::Fatal(
+                        "the protocol thread has panicked; please report this".to_owned(),
+                    ));
+                }
+                _ = self.signals.terminate.recv() => self.end("SIGTERM"),
+                _ = self.signals.interrupt.recv() => self.end("SIGINT"),
+                _ = self.signals.hangup.recv() => {
+                    tracing::info!("SIGHUP has no meaning yet: the configuration is not read again");
+                }
+                client = self.public.accept() => self.accept(client, Access::Public).await,
+                client = self.admin.accept() => self.accept(client, Access::Admin).await,
+                () = Watchdog::tick(&mut self.watchdog) => self.watch_engine(),
+                Some(_gone) = self.clients.join_next() => {}
+            }
+        };
+        while let Ok(report) = reports.try_recv() {
+            self.tell(report);
+        }
+        self.farewell(&outcome).await;
+        outcome
+    }
+
+    fn tell(&self, report: Report) {
+        let (wall_ns, at, event) = match report {
+            Report::Event { wall_ns, at, event } => (wall_ns, at, event),
+            Report::Lost => {
+                tracing::warn!("events were lost; all clients that wait for events are let go");
+                return self.context.hub.drop_all();
+            }
+        };
+        self.log(&event);
+        let expected = self.context.config.expected_votes;
+        let message = self.context.history().note(wall_ns, at.as_nanos(), &event, expected);
+        if let Some(message) = message {
+            self.publish(message);
+        }
+    }
+
+    fn log(&self, event: &Event) {
+        match event {
+            Event::View(view) => {
+                tracing::info!("{}", view.text);
+                self.systemd.status(&view.text);
+            }
+            Event::Quorum { quorate: true, text, .. } => tracing::info!("{text}"),
+            Event::Quorum { quorate: false, text, .. } => tracing::warn!("{text}"),
+            Event::Notice { warning: true, text } => tracing::warn!("{text}"),
+            Event::Notice { warning: false, text } => tracing::info!("{text}"),
+            // The engine thread keeps these for itself.
+            Event::Fatal { .. } | Event::Left | Event::Store(_) => {}
+        }
+    }
+
+    fn publish(&self, event: EventMessage) {
+        if let Some(bytes) = encode_event(Message::Event(event)) {
+            self.context.hub.publish(&bytes);
+        }
+    }
+
+    /// Told to end: in good order first, at once when told again.
+    fn end(&mut self, signal: &str) {
+        self.asked_to_end += 1;
+        if self.asked_to_end > 1 {
+            tracing::warn!("{signal} again: ending at once");
+            return self.context.engine.stop();
+        }
+        tracing::info!("{signal}: leaving the cluster; send it again to end at once");
+        self.systemd.stopping();
+        tokio::spawn(leave(self.context.clone()));
+    }
+
+    async fn accept<A>(&mut self, client: io::Result<(UnixStream, A)>, access: Access) {
+        match client {
+            // Closing is all the answer there is: every word would need another descriptor's time.
+            Ok(_) if self.clients.len() >= CLIENTS_MAX => {
+                tracing::warn!("a client was turned away: {CLIENTS_MAX} are connected");
+            }
+            Ok((stream, _)) => {
+                let ending = self.ending.subscribe();
+                let context = self.context.clone();
+                self.clients.spawn(conversation::serve(stream, access, context, ending));
+            }
+            Err(error) => {
+                tracing::warn!("cannot accept a client: {error}");
+                sleep(ACCEPT_AGAIN_AFTER).await;
+            }
+        }
+    }
+
+    /// The engine lives if it has been around its loop since it was woken at the last tick.
+    fn watch_engine(&mut self) {
+        let Some(watchdog) = &mut self.watchdog else { return };
+        let progress = self.context.engine.progress();
+        if progress != watchdog.progress {
+            self.systemd.alive();
+        }
+        watchdog.progress = progress;
+    }
+
+    /// Tells clients that this is the end, and gives them a moment to read it.
+    async fn farewell(&mut self, outcome: &Outcome) {
+        self.systemd.stopping();
+        let text = match outcome {
+            Outcome::Left => "this node has left the cluster".to_owned(),
+            Outcome::Stopped => "this daemon was told to end at once".to_owned(),
+            Outcome::Fatal(text) => text.clone(),
+        };
+        let at = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
+        let monotonic_ns = clock::now().as_nanos();
+        let event = ClientEvent::Shutdown(ShutdownEvent { text });
+        self.publish(EventMessage { at, monotonic_ns, event });
+        self.ending.send_replace(true);
+        let all = async { while self.clients.join_next().await.is_some() {} };
+        // Who does not read within the limit is cut off.
+        let _cut_off = timeout(FAREWELL_LIMIT, all).await;
+    }
+}
+
+/// Asks the node to leave until it agrees, and ends without it when that takes too long.
+async fn leave(context: Arc<Context>) {
+    let limit = context.config.token * 2 + LEAVE_LIMIT;
+    let began = Instant::now();
+    let mut said = false;
+    while began.elapsed() < limit {
+        match context.engine.command(Command::Leave { remove: false }).await {
+            Ok(Ok(())) => break,
+            Ok(Err(why)) if !said => {
+                tracing::info!("cannot leave yet: {why}");
+                said = true;
+            }
+            Ok(Err(_)) | Err(_) => {}
+        }
+        sleep(LEAVE_AGAIN_AFTER).await;
+    }
+    sleep(limit.saturating_sub(began.elapsed())).await;
+    tracing::warn!("leaving in good order took too long; the others will notice by themselves");
+    context.engine.stop();
+}
+
+impl Watchdog {
+    /// Looks twice in the time that systemd allows.
+    fn new(limit: Duration) -> Self {
+        let mut ticks = interval(limit / 2);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { ticks, progress: 0 }
+    }
+
+    async fn tick(watchdog: &mut Option<Self>) {
+        match watchdog {
+            Some(watchdog) => drop(watchdog.ticks.tick().await),
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Why a daemon could not start: each with what to do about it.
+
+use cman_config::Diagnostics;
+use cman_io::{lease_page::LeaseError, lock_file::LockError, resolve::ResolveError, udp::UdpError};
+use std::{io, path::PathBuf};
+
+/// Why the daemon could not start. Nothing was left behind.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("cannot read the configuration {}: {source}; {}", .path.display(), advice(.source))]
+    ConfigRead { path: PathBuf, source: io::Error },
+    #[error("the configuration cannot be used:\n{0}")]
+    Config(Diagnostics),
+    #[error(
+        "no node of the configuration {} is called {name}; its nodes are {nodes}: start with \
+         --name and one of these, or add this node",
+        .path.display()
+    )]
+    NotANode { path: PathBuf, name: String, nodes: String },
+    #[error(
+        "cannot read the cluster's key {}: {source}; make one with `cman_tool keygen` on one node \
+         and copy it to all, or choose `encryption=\"off\"` in the configuration",
+        .path.display()
+    )]
+    KeyRead { path: PathBuf, source: io::Error },
+    #[error(
+        "others may read the cluster's key {} (mode {mode:04o}); run `chmod 600 {}`, and make a \
+         new key if anybody did",
+        .path.display(), .path.display()
+    )]
+    KeyExposed { path: PathBuf, mode: u32 },
+    #[error("{}: {source}", .path.display())]
+    Key { path: PathBuf, source: cman_crypto::KeyError },
+    #[error("cannot make the directory {}: {source}; start as root, or choose another with {option}",
+        .path.display())]
+    Directory { path: PathBuf, option: &'static str, source: io::Error },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    #[error(transparent)]
+    Udp(#[from] UdpError),
+    #[error("cannot make the client socket {}: {source}", .path.display())]
+    ClientSocket { path: PathBuf, source: io::Error },
+    #[error("cannot record to {}: {source}; an old recording is never overwritten", .path.display())]
+    Record { path: PathBuf, source: io::Error },
+    #[error("cannot write {}: {source}", .path.display())]
+    PidFile { path: PathBuf, source: io::Error },
+    #[error("the system gives no random numbers: {0}")]
+    Random(getrandom::Error),
+    #[error("the system refuses a thread or descriptor: {0}")]
+    Resources(#[from] io::Error),
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "write one (see cluster.conf(5)), or name another with --config",
+        io::ErrorKind::PermissionDenied => "start as root, or name another with --config",
+        _ => "name another with --config",
+    }
+}

@@ -1,0 +1,66 @@
+//! Sending what the node wants sent, and complaining about the network in moderation.
+
+use crate::engine_thread::io_lane;
+use cman_io::{
+    clock,
+    udp::{self, UdpSockets},
+};
+use cman_node::{Destination, Lane, Transmit};
+use cman_types::Instant;
+use std::{io, net::SocketAddr, time::Duration};
+
+/// The least time between two complaints.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+
+/// Sends datagrams; what cannot be sent is lost, as it could be anywhere else on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Transmitter {
+    complained_at: Option<Instant>,
+    /// Failures since the last complaint.
+    failures: u64,
+}
+
+impl Transmitter {
+    pub(crate) fn send(&mut self, sockets: &UdpSockets, transmit: &Transmit) {
+        let Transmit { to, lane, bytes } = transmit;
+        let destination = match to {
+            Destination::Multicast => udp::Destination::Group,
+            Destination::Unicast(control) => udp::Destination::Node(address_on(*control, *lane)),
+        };
+        match sockets.send(io_lane(*lane), destination, bytes) {
+            Ok(()) => {}
+            // The kernel's buffer is full: that is what loss looks like.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => {
+                let whom = match to {
+                    Destination::Multicast => "the multicast group".to_owned(),
+                    Destination::Unicast(address) => address.to_string(),
+                };
+                self.complain(clock::now(), &format!("cannot send to {whom}"), &error);
+            }
+        }
+    }
+
+    /// Logs a failure, at most every ten seconds.
+    pub(crate) fn complain(&mut self, now: Instant, what: &str, error: &io::Error) {
+        self.failures += 1;
+        let due = self.complained_at.is_none_or(|last| now.since(last) >= COMPLAIN_EVERY);
+        if !due {
+            return;
+        }
+        match self.failures {
+            1 => tracing::warn!("{what}: {error}"),
+            count => tracing::warn!("{what}: {error} ({count} failures since the last report)"),
+        }
+        self.complained_at = Some(now);
+        self.failures = 0;
+    }
+}
+
+/// The port of a lane at a node that is known by its control port.
+fn address_on(control: SocketAddr, lane: Lane) -> SocketAddr {
+    match lane {
+        Lane::Control => control,
+        Lane::Data => SocketAddr::new(control.ip(), control.port().saturating_sub(1)),
+    }
+}
