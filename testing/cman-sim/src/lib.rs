@@ -1,1 +1,38 @@
-//! See ARCHITECTURE.md.
+//! Deterministic simulation of whole clusters: the very code that ships, N nodes in one process,
+//! in simulated time, with clocks, disks, sockets and a network that fail as the seed decides.
+//!
+//! One seed is one life of a cluster, and always the same one. A run has two phases: faults, with
+//! the invariants checked at every step; then everything is healed, and the cluster must be whole
+//! again in bounded time.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`world`] | hosts, network, time: does to nodes what daemon and machine do |
+//! | [`cluster`], [`host`], [`clock`], [`disk`], [`network`], [`cipher`] | what a world consists of |
+//! | [`peek`] | what the world reads in datagrams |
+//! | [`history`], [`checkers`] | what happened, and what must hold |
+//! | [`faults`], [`triggers`] | what goes wrong |
+//! | [`swarm`], [`permanent`], [`scenarios`], [`scale`] | runs: drawn from a seed; with a fault that never ends; by name; large |
+//! | [`reach`] | which interesting places runs reached |
+//! | [`columns`] | the log, one column per node |
+//! | [`runner`] | many seeds |
+#![forbid(unsafe_code)]
+
+pub mod checkers;
+pub mod cipher;
+pub mod clock;
+pub mod cluster;
+pub mod columns;
+pub mod disk;
+pub mod history;
+pub mod host;
+pub mod network;
+pub mod peek;
+pub mod queue;
+pub mod reach;
+pub mod triggers;
+pub mod violation;
+pub mod world;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,91 @@
+//! What happened so far, as only the world can know it: the checkers compare with it.
+
+use cman_types::{MemberId, ViewId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::clock::Real;
+
+/// Who installed a view, and coming from where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Installer {
+    /// Who.
+    pub member: MemberId,
+    /// The view it had installed before.
+    pub previous: Option<ViewId>,
+}
+
+/// A view that somebody installed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ViewRecord {
+    /// Its members, as the first installer said.
+    pub members: Vec<MemberId>,
+    /// When the first of them installed it.
+    pub first_at: Real,
+    /// Who installed it, in the order of time.
+    pub installers: Vec<Installer>,
+}
+
+/// One life of a node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LifeRecord {
+    /// When it began.
+    pub born: Real,
+    /// When it ended.
+    pub died: Option<Real>,
+    /// The view it installed last.
+    pub view: Option<ViewId>,
+}
+
+/// All lives and views of a world.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Every view that was installed.
+    pub views: BTreeMap<ViewId, ViewRecord>,
+    /// Every life there was.
+    pub lives: BTreeMap<MemberId, LifeRecord>,
+    /// Who said *recovered* for which ballot.
+    pub confirmed: BTreeMap<ViewId, BTreeSet<MemberId>>,
+    /// When each life last granted a lease, or told of its own as a hub.
+    pub granted: BTreeMap<MemberId, Real>,
+}
+
+impl History {
+    /// A life begins.
+    pub fn begin(&mut self, member: MemberId, now: Real) {
+        self.lives.insert(member, LifeRecord { born: now, died: None, view: None });
+    }
+
+    /// A life ends.
+    pub fn end(&mut self, member: &MemberId, now: Real) {
+        if let Some(life) = self.lives.get_mut(member) {
+            life.died = Some(now);
+        }
+    }
+
+    /// When a life ended; for one that never was, the beginning of the world.
+    #[must_use]
+    pub fn died(&self, member: &MemberId) -> Option<Real> {
+        self.lives.get(member).map_or(Some(0), |life| life.died)
+    }
+
+    /// A member installs a view. Returns the view that it had installed before.
+    pub fn install(
+        &mut self,
+        now: Real,
+        member: MemberId,
+        id: ViewId,
+        members: impl Iterator<Item = MemberId>,
+    ) -> Option<ViewId> {
+        let previous = self.lives.get_mut(&member).and_then(|life| life.view.replace(id));
+        self.views
+            .entry(id)
+            .or_insert_with(|| ViewRecord {
+                members: members.collect(),
+                first_at: now,
+                installers: Vec::new(),
+            })
+            .installers
+            .push(Installer { member, previous });
+        previous
+    }
+}

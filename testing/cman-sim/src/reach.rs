@@ -1,0 +1,148 @@
+//! What runs reached: a simulator that never gets to the interesting places proves nothing.
+
+use core::fmt;
+
+macro_rules! places {
+    ($($place:ident, $minimum:literal, $text:literal;)+) => {
+        /// Places that runs should reach.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+        pub enum Place {
+            $(#[doc = $text] $place,)+
+        }
+
+        impl Place {
+            /// All places.
+            pub const ALL: &[Self] = &[$(Self::$place),+];
+
+            /// What it is called in the table.
+            #[must_use]
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$place => $text),+ }
+            }
+
+            /// How often 1000 seeds must reach it at least.
+            #[must_use]
+            pub const fn minimum(self) -> u64 {
+                match self { $(Self::$place => $minimum),+ }
+            }
+        }
+    };
+}
+
+places! {
+    Faults, 20_000, "faults";
+    Views, 10_000, "views installed";
+    Crashes, 1_000, "crashes";
+    CoordinatorCrashes, 300, "coordinator dead while its view worked";
+    DeadInFlush, 20, "coordinator dead between propose and recover";
+    DeadInRecover, 20, "coordinator dead between recover and install";
+    DeadInInstall, 20, "coordinator dead between the first and the last install";
+    DeadTogether, 50, "coordinator and a second node dead together";
+    HalfDead, 20, "half of the cluster dead at once";
+    TwiceInARow, 20, "the next proposer struck as well";
+    Stalls, 1_000, "stalls";
+    LongStalls, 100, "stalls longer than the token";
+    Partitions, 300, "partitions";
+    Merges, 300, "merges of two views";
+    Relays, 1_000, "frames relayed";
+    LeaseExpiries, 300, "leases expired";
+    Commits, 20, "half-installed views completed";
+    ActingBeats, 500, "beats of deputies acting as hub";
+    Nacks, 100, "proposals outvoted";
+    Holds, 20, "silent coordinators or flappers held off";
+    Refusals, 5, "strangers refused";
+    StateLost, 50, "starts with the state lost";
+    StateRolledBack, 30, "starts with the state rolled back";
+    ClockBack, 30, "starts with the wall clock stepped back";
+    LostAndBack, 10, "starts with the state lost and the clock stepped back";
+    SameIncarnation, 2, "starts with an incarnation that was used before";
+    FastRestarts, 50, "restarts faster than a beat";
+    DiskTrouble, 100, "disks slow or failing";
+    MulticastDead, 100, "multicast dead while unicast lives";
+    Leaves, 50, "nodes that left in good order";
+    Removes, 20, "nodes that left with remove";
+    Returns, 20, "removed nodes that came back";
+    Kills, 30, "nodes killed by an administrator";
+    Replays, 1_000, "old datagrams replayed";
+    Garbage, 1_000, "datagrams of garbage";
+    Dropped, 1, "datagrams dropped by a full socket buffer";
+    LiveAfterHeal, 990, "clusters whole again after the faults";
+    TimedCrashes, 300, "crashes in a quiet cluster, timed";
+}
+
+/// How often places were reached.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    counts: Vec<u64>,
+}
+
+impl Default for Reach {
+    fn default() -> Self {
+        Self { counts: vec![0; Place::ALL.len()] }
+    }
+}
+
+impl Reach {
+    /// A place was reached.
+    pub fn hit(&mut self, place: Place) {
+        self.add(place, 1);
+    }
+
+    /// A place was reached several times.
+    pub fn add(&mut self, place: Place, times: u64) {
+        if let Some(count) = self.counts.get_mut(place as usize) {
+            *count += times;
+        }
+    }
+
+    /// How often a place was reached.
+    #[must_use]
+    pub fn count(&self, place: Place) -> u64 {
+        self.counts.get(place as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds the counts of another run.
+    pub fn merge(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
+    /// Places that `seeds` runs reached less often than they must: place, count, minimum.
+    #[must_use]
+    pub fn missed(&self, seeds: u64) -> Vec<(Place, u64, u64)> {
+        let wanted = |place: &Place| {
+            let minimum = place.minimum() * seeds / 1000;
+            (*place, self.count(*place), minimum)
+        };
+        Place::ALL.iter().map(wanted).filter(|(_, count, minimum)| count < minimum).collect()
+    }
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for place in Place::ALL {
+            writeln!(f, "{:>12}  {}", self.count(*place), place.text())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_named() {
+        let mut reach = Reach::default();
+        for place in Place::ALL {
+            reach.add(*place, place.minimum());
+        }
+        assert!(reach.missed(1000).is_empty());
+        let missed = reach.missed(2000);
+        assert!(missed.iter().any(|(place, ..)| *place == Place::Commits));
+        let mut twice = reach.clone();
+        twice.merge(&reach);
+        assert!(twice.missed(2000).is_empty());
+    }
+}

@@ -1,0 +1,184 @@
+//! What nodes say, handed to the checkers.
+
+use cman_node::{Event, Status, ViewEvent};
+use cman_wire::frame::Reason;
+use std::rc::Rc;
+
+use super::World;
+use crate::{
+    checkers::{agreement, confirmed, freshness, lease, lineage, lives, nonces, statement},
+    clock::nanos,
+    host::{Claim, End},
+    reach::Place,
+    violation::{Check, Violation},
+};
+
+impl World {
+    /// Takes all events of the node of a host.
+    pub(super) fn hear_events(&mut self, index: usize) {
+        while let Some(life) = &mut self.hosts[index].life {
+            let Some(event) = life.node.poll_event() else {
+                return;
+            };
+            match event {
+                Event::View(event) => {
+                    let check = self.installs(index, &event);
+                    self.checked(check);
+                }
+                Event::Quorum { quorate, votes, needed, text } => {
+                    self.quorum(index, quorate);
+                    self.log(index, || {
+                        let word = if quorate { "quorate" } else { "inquorate" };
+                        format!("{word}, {votes} of {needed}: {text}")
+                    });
+                }
+                Event::Store(store) => self.write(index, store),
+                Event::Notice { warning, text } => self.log(index, || {
+                    format!("{}: {text}", if warning { "warns" } else { "notes" })
+                }),
+                Event::Left => self.stops(index, End::Left, "left"),
+                Event::Fatal { text } => self.stops(index, End::Fatal, &text),
+            }
+        }
+    }
+
+    fn installs(&mut self, index: usize, event: &ViewEvent) -> Check {
+        let host = &self.hosts[index];
+        let Some(me) = host.me().filter(|_| host.observed) else {
+            return Ok(());
+        };
+        let view = &event.view;
+        let nodes: Vec<u32> = view.nodes().map(cman_types::NodeId::get).collect();
+        self.log(index, || {
+            format!("installs e{} {nodes:?}: {}", view.id.epoch, event.text.replace('\n', " "))
+        });
+        let previous = self.hosts[index].view().map(|view| view.id);
+        let token = nanos(self.hosts[index].cluster.token);
+        agreement::check(&self.history, &me, view)?;
+        confirmed::check(&self.history, &me, view)?;
+        lives::check(&self.history, self.now, token, &me, previous, event)?;
+        self.epochs.check(index, &me, view.id)?;
+        let previous = self.history.install(self.now, me, view.id, view.ids());
+        lineage::check(&self.history, &me, previous, event)?;
+        let cluster = Rc::clone(&self.hosts[index].cluster);
+        self.votes.install(&cluster, me, view);
+        self.reach.hit(Place::Views);
+        let merged = event.reasons.iter().any(|came| came.reason == Reason::Merged);
+        if merged && view.id.coordinator == me {
+            self.reach.hit(Place::Merges);
+        }
+        if let Some(life) = &mut self.hosts[index].life {
+            life.view = Some(Rc::new(view.clone()));
+            life.views += 1;
+        }
+        self.installed.push((self.now, index));
+        Ok(())
+    }
+
+    fn quorum(&mut self, index: usize, quorate: bool) {
+        let Some(life) = &mut self.hosts[index].life else {
+            return;
+        };
+        if life.said_quorate && !quorate {
+            self.lost_quorum.push((self.now, index));
+            self.reach.hit(Place::LeaseExpiries);
+        }
+        life.said_quorate = quorate;
+    }
+
+    fn stops(&mut self, index: usize, end: End, text: &str) {
+        let host = &self.hosts[index];
+        let expected = host.life.as_ref().is_none_or(|life| life.doomed) || !host.observed;
+        if !expected {
+            let what = format!("stops without being told to: {text}");
+            self.fail(Violation::new("nobody stops untold", &[host.node], what));
+        }
+        self.log(index, || format!("stops: {text}"));
+        self.end(index, end);
+    }
+
+    /// Copies the lease deadline of a node to the published page of its host.
+    pub(super) fn publish(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let Some(life) = &host.life else {
+            return;
+        };
+        let deadline = life.node.lease_deadline();
+        let until = if deadline == cman_types::Instant::ZERO {
+            0
+        } else {
+            host.clock.real_at(deadline)
+        };
+        let moved = match (&life.view, &host.claim.view) {
+            (Some(new), Some(old)) => !Rc::ptr_eq(new, old),
+            (new, old) => new.is_some() != old.is_some(),
+        };
+        let longer = until > host.claim.until;
+        if longer || moved || until != host.claim.until {
+            host.claim = Claim { until, deadline, view: life.view.clone(), me: Some(life.me) };
+        }
+        let check = self.check_claim(index, longer, moved);
+        self.checked(check);
+    }
+
+    fn check_claim(&mut self, index: usize, longer: bool, moved: bool) -> Check {
+        let host = &self.hosts[index];
+        if !host.observed {
+            return Ok(());
+        }
+        lease::told_honestly(self.now, host)?;
+        if !(longer || moved) || !host.claims(self.now) {
+            return Ok(());
+        }
+        statement::check(self.now, &self.hosts, index)?;
+        let (Some(me), Some(view)) = (host.claim.me, host.claim.view.clone()) else {
+            return Ok(());
+        };
+        if longer {
+            let needed = self.votes.needed(&host.cluster, &view);
+            lease::rests_on_grants(&self.history, host, needed)?;
+        }
+        let cluster = Rc::clone(&host.cluster);
+        self.votes.check(&cluster, &me, &view)
+    }
+
+    /// Compares the state of a node with what it said and with the truth.
+    pub(super) fn look(&mut self, index: usize) {
+        let stalled = self.is_stalled(index);
+        let host = &self.hosts[index];
+        let Some(life) = host.life.as_ref().filter(|_| !stalled && host.observed) else {
+            return;
+        };
+        let status = life.node.status(host.clock.local(self.now));
+        let check = freshness::check(host, &status)
+            .and_then(|()| self.consistent(index, &status))
+            .and_then(|()| nonces::check(&self.ledger));
+        self.checked(check);
+    }
+
+    /// The state for tools agrees with the events and the published page.
+    fn consistent(&self, index: usize, status: &Status) -> Check {
+        let host = &self.hosts[index];
+        let Some(life) = &host.life else {
+            return Ok(());
+        };
+        let fail =
+            |what: String| Err(Violation::new("status tells the truth", &[host.node], what));
+        if status.view.as_ref().map(|view| view.id) != life.view.as_ref().map(|view| view.id) {
+            return fail(format!("shows {:?}, installed {:?}", status.view, life.view));
+        }
+        if status.quorate != host.claims(self.now) {
+            return fail(format!(
+                "shows quorate = {}, the page ends at {:?}",
+                status.quorate, host.claim.deadline
+            ));
+        }
+        if status.changes != u64::from(life.views) {
+            return fail(format!("counts {} views, installed {}", status.changes, life.views));
+        }
+        if status.quorate && status.votes < status.needed {
+            return fail(format!("quorate with {} of {} votes", status.votes, status.needed));
+        }
+        Ok(())
+    }
+}

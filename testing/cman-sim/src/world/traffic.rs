@@ -1,0 +1,305 @@
+//! Datagrams on their way.
+
+use cman_node::{Destination, Lane};
+use cman_types::Instant;
+use core::{cell::Cell, time::Duration};
+use std::rc::Rc;
+
+use super::{Happening, World};
+use crate::{
+    clock::nanos,
+    cluster::address,
+    host::{Datagram, Stage},
+    peek::{Kind, Peek, peek},
+    reach::Place,
+    triggers::{Blow, Point},
+};
+
+/// Old datagrams that can be replayed.
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    tape: Vec<Rc<Datagram>>,
+    heard: u64,
+}
+
+/// How many datagrams are kept for replaying.
+const TAPE_MAX: usize = 256;
+
+/// One in so many datagrams goes on tape.
+const TAPE_EVERY: u64 = 7;
+
+impl World {
+    /// Sends what the node of a host wants to send.
+    pub(super) fn send_all(&mut self, index: usize) {
+        let mut blow = None;
+        let mut count = 0;
+        while let Some(life) = &mut self.hosts[index].life {
+            let Some(transmit) = life.node.poll_transmit() else {
+                break;
+            };
+            count += 1;
+            let peek = peek(&transmit.bytes);
+            self.note_sent(index, &peek);
+            let struck = self.triggers.sent(index, &peek);
+            let half = struck.is_some_and(|struck| struck.half);
+            blow = blow.or(struck);
+            let datagram = Rc::new(Datagram {
+                host: Some(index),
+                from: self.hosts[index].address,
+                lane: transmit.lane,
+                multicast: transmit.to == Destination::Multicast,
+                bytes: transmit.bytes,
+                peek,
+                reached: Cell::new(0),
+            });
+            self.record(&datagram);
+            self.dispatch(index, transmit.to, &datagram, half || self.triggers.halves(index));
+        }
+        self.triggers.batch_over();
+        self.note_effort(index, count);
+        if let Some(struck) = blow {
+            self.strike(index, struck.blow);
+        }
+    }
+
+    fn note_effort(&mut self, index: usize, count: u64) {
+        if count > 0 {
+            let host = &mut self.hosts[index];
+            host.sent += count;
+            let (token, node) = (nanos(host.cluster.token), host.node);
+            let check = self.work.sends(self.now, token, index, node, count);
+            self.checked(check);
+        }
+    }
+
+    /// Puts a datagram on the network. `half`: each receiver gets it by the toss of a coin.
+    fn dispatch(&mut self, from: usize, to: Destination, datagram: &Rc<Datagram>, half: bool) {
+        match to {
+            Destination::Multicast => {
+                for to in 0..self.hosts.len() {
+                    let heard = (to != from || self.options.loopback)
+                        && !(half && self.prng.chance(500_000));
+                    if heard {
+                        self.launch(from, to, datagram);
+                    }
+                }
+            }
+            Destination::Unicast(target) => {
+                let to = self.host_at(target);
+                if let Some(to) = to.filter(|_| !(half && self.prng.chance(500_000))) {
+                    self.launch(from, to, datagram);
+                }
+            }
+        }
+    }
+
+    /// The host with this control address. Most often hosts are in the order of addresses.
+    fn host_at(&self, target: core::net::SocketAddr) -> Option<usize> {
+        let core::net::IpAddr::V4(ip) = target.ip() else {
+            return None;
+        };
+        let [.., high, low] = ip.octets();
+        let index = usize::from(u16::from_be_bytes([high, low])).checked_sub(1)?;
+        (index < self.hosts.len() && address(index) == target).then_some(index)
+    }
+
+    fn launch(&mut self, from: usize, to: usize, datagram: &Rc<Datagram>) {
+        for delay in self.network.carry(from, to, datagram.multicast).into_iter().flatten() {
+            let datagram = Rc::clone(datagram);
+            self.queue.push(self.now + delay, Happening::Arrive { host: to, datagram });
+        }
+    }
+
+    /// A datagram reaches the socket of a host.
+    pub(super) fn arrive(&mut self, index: usize, datagram: &Rc<Datagram>) {
+        if !self.hosts[index].is_alive() {
+            return;
+        }
+        let struck = self.triggers.arrives(index, &datagram.peek, self.hosts[index].proposing);
+        if let Some(struck) = struck {
+            self.strike(index, struck.blow);
+            if !self.hosts[index].is_alive() {
+                return;
+            }
+        }
+        let host = &mut self.hosts[index];
+        if !host.inbox.push(Rc::clone(datagram)) {
+            self.reach.hit(Place::Dropped);
+            return;
+        }
+        if datagram.first_at(index) {
+            let local = host.clock.local(self.now);
+            note_heard(host, &datagram.peek, local);
+        }
+        if !self.is_stalled(index) {
+            self.wake(index);
+        }
+    }
+
+    /// What the world learns from a datagram that is sent.
+    fn note_sent(&mut self, index: usize, peek: &Peek) {
+        let Some(me) = self.hosts[index].me() else {
+            return;
+        };
+        if peek.grants {
+            self.history.granted.insert(me, self.now);
+        }
+        if let Some(ballot) = peek.confirms {
+            self.history.confirmed.entry(ballot).or_default().insert(me);
+        }
+        self.note_stage(index, peek);
+        for (kind, place) in [
+            (Kind::ActingBeat, Place::ActingBeats),
+            (Kind::Nack, Place::Nacks),
+            (Kind::NackHeld, Place::Holds),
+            (Kind::HeldOff, Place::Holds),
+            (Kind::Refuse, Place::Refusals),
+            (Kind::Commit, Place::Commits),
+        ] {
+            if peek.kinds.has(kind) {
+                self.reach.hit(place);
+            }
+        }
+        self.reach.add(Place::Relays, peek.relayed.len() as u64);
+        if self.columns.is_on() && peek.kinds.iter().any(|kind| !kind.is_idle_talk()) {
+            let kinds: Vec<Kind> = peek.kinds.iter().filter(|kind| !kind.is_idle_talk()).collect();
+            let epoch = peek.ballot.map(|ballot| ballot.epoch);
+            self.log(index, || match epoch {
+                Some(epoch) => format!("sends {kinds:?} e{epoch}"),
+                None => format!("sends {kinds:?}"),
+            });
+        }
+    }
+
+    fn note_stage(&mut self, index: usize, peek: &Peek) {
+        let Some(ballot) = peek.ballot else {
+            return;
+        };
+        let host = &mut self.hosts[index];
+        for (kind, stage) in [
+            (Kind::Propose, Stage::Flush),
+            (Kind::Recover, Stage::Recover),
+            (Kind::Install, Stage::Install),
+        ] {
+            let own = host.me() == Some(ballot.coordinator);
+            if own && peek.kinds.has(kind) && host.proposing < Some((ballot, stage)) {
+                host.proposing = Some((ballot, stage));
+            }
+        }
+    }
+
+    /// A blow hits a host: the trigger that was armed for it has fired.
+    fn strike(&mut self, index: usize, blow: Blow) {
+        self.log(index, || format!("is struck: {blow:?}"));
+        match blow {
+            Blow::Crash { back_after } => {
+                self.crash(index);
+                if let Some(after) = back_after {
+                    self.later(after, super::Deed::Start(index));
+                }
+            }
+            Blow::Stall(span) => self.stall(index, span),
+            Blow::CutOff(span) => self.cut_for(span, self.paths_of(index, true, true)),
+            Blow::Mute(span) => self.cut_for(span, self.paths_of(index, true, false)),
+            Blow::Deafen(span) => self.cut_for(span, self.paths_of(index, false, true)),
+        }
+    }
+
+    fn record(&mut self, datagram: &Rc<Datagram>) {
+        let recorder = &mut self.recorder;
+        recorder.heard += 1;
+        if !recorder.heard.is_multiple_of(TAPE_EVERY) {
+            return;
+        }
+        if recorder.tape.len() < TAPE_MAX {
+            recorder.tape.push(Rc::clone(datagram));
+        } else {
+            let at = usize::try_from(self.prng.below(TAPE_MAX as u64)).unwrap_or(0);
+            recorder.tape[at] = Rc::clone(datagram);
+        }
+    }
+
+    /// Replays old datagrams, of whatever life, to whatever host.
+    pub fn replay(&mut self, count: u64) {
+        for _ in 0..count {
+            let length = self.recorder.tape.len() as u64;
+            let at = usize::try_from(self.prng.below(length)).unwrap_or(0);
+            let Some(datagram) = self.recorder.tape.get(at).map(Rc::clone) else {
+                return;
+            };
+            let to = self.draw_host();
+            let after = self.prng.below(nanos(Duration::from_millis(20)));
+            self.queue.push(self.now + after, Happening::Arrive { host: to, datagram });
+            self.reach.hit(Place::Replays);
+        }
+    }
+
+    /// Sends garbage to a host: random bytes, or a real datagram that was damaged.
+    pub fn garbage(&mut self, count: u64) {
+        for _ in 0..count {
+            let to = self.draw_host();
+            let mut bytes = match self.recorder.tape.last() {
+                Some(datagram) if self.prng.chance(500_000) => datagram.bytes.clone(),
+                _ => (0..self.prng.below(200)).map(|_| self.byte()).collect(),
+            };
+            if let Some(at) = usize::try_from(self.prng.below(bytes.len() as u64)).ok() {
+                let byte = self.byte();
+                if let Some(place) = bytes.get_mut(at) {
+                    *place ^= byte | 1;
+                }
+                if self.prng.chance(200_000) {
+                    bytes.truncate(at);
+                }
+            }
+            let from = address(self.draw_host());
+            let multicast = self.prng.chance(500_000);
+            self.inject(to, from, multicast, bytes);
+            self.reach.hit(Place::Garbage);
+        }
+    }
+
+    /// A datagram out of nowhere reaches a host now.
+    pub fn inject(
+        &mut self,
+        to: usize,
+        from: core::net::SocketAddr,
+        multicast: bool,
+        bytes: Vec<u8>,
+    ) {
+        let datagram = Rc::new(Datagram {
+            host: None,
+            from,
+            lane: Lane::Control,
+            multicast,
+            bytes,
+            peek: Peek::default(),
+            reached: Cell::new(0),
+        });
+        self.queue.push(self.now, Happening::Arrive { host: to, datagram });
+    }
+
+    /// Any host.
+    pub fn draw_host(&mut self) -> usize {
+        usize::try_from(self.prng.below(self.hosts.len() as u64)).unwrap_or(0)
+    }
+
+    fn byte(&mut self) -> u8 {
+        u8::try_from(self.prng.below(256)).unwrap_or(0)
+    }
+
+    /// Arms a fault that waits for a frame.
+    pub fn arm(&mut self, point: Point, blow: Blow, times: u8) {
+        self.triggers.arm(point, blow, times);
+    }
+}
+
+/// Notes evidence of life that reached the socket of a host.
+fn note_heard(host: &mut crate::host::Host, peek: &Peek, local: Instant) {
+    let authors = peek.sender.iter().map(|sender| sender.node).chain(peek.relayed.iter().copied());
+    for node in authors {
+        let at = host.cluster.position(node);
+        if let Some(heard) = at.and_then(|at| host.heard.get_mut(at)) {
+            *heard = local;
+        }
+    }
+}
