@@ -8,10 +8,12 @@ pub mod gate;
 pub mod input;
 pub mod node;
 pub mod output;
+mod sentence;
+mod status;
 
+pub use cman_quorum::Timing;
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};
 pub use node::Node;
 pub use output::{
-    Came, Destination, Event, NodeStatus, Rejected, State, Status, Store, Timing, Transmit,
-    ViewEvent,
+    Came, Destination, Event, NodeStatus, Rejected, State, Status, Store, Transmit, ViewEvent,
 };

@@ -1,12 +1,24 @@
 //! The whole node.
 
 use cman_crypto::Cipher;
-use cman_types::Instant;
+use cman_proto::{
+    Config, Engine, Via,
+    event::{Event as Said, Fatal, To},
+};
+use cman_quorum::{Timing, VoteRules};
+use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng};
+use cman_wire::{
+    Frame,
+    frame::{Refuse, RefuseReason},
+};
 use core::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
+    gate::{Gate, GateSetup, Heard, StrangerKind},
     input::{Command, Lane, Setup, Stored},
-    output::{Event, Status, Transmit},
+    output::{Came, Destination, Event, Store, Transmit, ViewEvent},
+    sentence,
 };
 
 /// A whole node without I/O.
@@ -20,14 +32,48 @@ use crate::{
 /// After a wake-up read *all* pending datagrams before anything else, then call
 /// [`Node::handle_drained`]: a node that was stalled counts what lay queued as old.
 #[derive(Debug)]
-pub struct Node {}
+pub struct Node {
+    pub(crate) setup: Setup,
+    pub(crate) me: MemberId,
+    pub(crate) gate: Gate,
+    pub(crate) engine: Engine,
+    /// The configured or later resolved address of each peer.
+    pub(crate) configured: BTreeMap<NodeId, SocketAddr>,
+    /// Since when each member has been one without a break.
+    pub(crate) joined_at: BTreeMap<NodeId, Instant>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+    told_quorate: bool,
+}
 
 impl Node {
     /// A node that starts now, as a candidate.
     #[must_use]
     pub fn new(now: Instant, setup: Setup, cipher: Box<dyn Cipher>) -> Self {
-        let _ = (now, setup, cipher);
-        Self {}
+        let me = MemberId { node: setup.me, incarnation: setup.incarnation, salt: setup.salt };
+        let mut seeds = Prng::new(setup.seed);
+        let config = config_of(&setup, me, seeds.next_u64());
+        let gate_setup = GateSetup {
+            me,
+            cluster_name: setup.cluster_name.clone(),
+            peers: setup.peers.iter().map(|peer| peer.id).collect(),
+            token: setup.token,
+        };
+        let configured =
+            setup.peers.iter().filter_map(|peer| Some((peer.id, peer.address?))).collect();
+        let mut node = Self {
+            me,
+            gate: Gate::new(gate_setup, cipher, Prng::new(seeds.next_u64())),
+            engine: Engine::new(now, config),
+            configured,
+            joined_at: BTreeMap::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            told_quorate: false,
+            setup,
+        };
+        node.collect(now);
+        node
     }
 
     /// A datagram arrived. `bytes` is opened in place. `multicast`: it came to the group address.
@@ -39,23 +85,39 @@ impl Node {
         multicast: bool,
         bytes: &mut [u8],
     ) {
-        let _ = (now, from, lane, multicast, bytes);
+        self.tell_quorum(now);
+        for heard in self.gate.open(now, from, lane, multicast, bytes) {
+            let Heard { from, address, multicast, frame, .. } = heard;
+            // Without multicast, what is meant for all comes by unicast.
+            let via =
+                if multicast || !self.setup.multicast { Via::Multicast } else { Via::Unicast };
+            self.engine.handle_frame(now, from, address, via, frame);
+        }
+        self.collect(now);
     }
 
     /// All sockets are empty: what arrives from now on is fresh. Call it after every read-out,
     /// also when there was nothing.
     pub fn handle_drained(&mut self, now: Instant) {
-        let _ = now;
+        self.tell_quorum(now);
+        self.engine.handle_drained(now);
+        self.collect(now);
     }
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
+        self.tell_quorum(now);
+        self.gate.handle_timeout(now);
+        self.engine.handle_timeout(now);
+        self.collect(now);
     }
 
     /// The disk answered an [`Event::Store`].
     pub fn handle_stored(&mut self, now: Instant, stored: Stored) {
-        let _ = (now, stored);
+        self.tell_quorum(now);
+        let ceiling = if stored.ok { stored.epoch_ceiling } else { Epoch(0) };
+        self.engine.handle_stored(now, ceiling);
+        self.collect(now);
     }
 
     /// Somebody asks for something. An error is a sentence for whoever asked.
@@ -63,37 +125,241 @@ impl Node {
     /// # Errors
     /// The command cannot be carried out now; nothing has changed.
     pub fn handle_command(&mut self, now: Instant, command: Command) -> Result<(), String> {
-        let _ = (now, command);
-        Ok(())
+        self.tell_quorum(now);
+        let answer = match command {
+            Command::Leave { remove } => {
+                self.engine.leave(now, remove);
+                Ok(())
+            }
+            Command::Kill { node } => self.engine.kill(now, node),
+            Command::Resolved { node, address } => {
+                self.configured.insert(node, address);
+                Ok(())
+            }
+        };
+        self.collect(now);
+        answer
     }
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        None
+        self.transmits.pop_front()
     }
 
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     /// When to call [`Node::handle_timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        let mut due = self.engine.poll_timeout();
+        if let Some(gate) = self.gate.poll_timeout() {
+            due = due.min(gate);
+        }
+        if self.told_quorate {
+            due = due.min(self.engine.lease_end());
+        }
+        (due < Instant::FAR).then_some(due)
     }
 
     /// Until when this node may act, `Instant::ZERO` if it may not: for the published page. It
     /// must be published before any event or answer that says "quorate".
     #[must_use]
     pub fn lease_deadline(&self) -> Instant {
-        Instant::ZERO
+        self.engine.lease_end()
     }
 
-    /// The node's state for tools and checkers.
-    #[must_use]
-    pub fn status(&self, now: Instant) -> Status {
-        let _ = now;
-        unimplemented!("skeleton: replaced within the hour")
+    /// Takes over what gate and engine want.
+    fn collect(&mut self, now: Instant) {
+        let mut batches: BTreeMap<Destination, Vec<Frame>> = BTreeMap::new();
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                cman_proto::Output::Send { to, frame } => self.address(to, frame, &mut batches),
+                cman_proto::Output::Event(event) => self.tell(now, event),
+            }
+        }
+        self.refuse_strangers();
+        for (to, frames) in batches {
+            self.transmits.extend(self.gate.seal(to, Lane::Control, &frames));
+        }
+        while let Some(transmit) = self.gate.poll_transmit() {
+            self.transmits.push_back(transmit);
+        }
+        while let Some(text) = self.gate.poll_notice() {
+            self.events.push_back(Event::Notice { warning: true, text });
+        }
+        self.tell_quorum(now);
+    }
+
+    /// Puts a frame into the datagrams for its destination.
+    fn address(&self, to: To, frame: Frame, batches: &mut BTreeMap<Destination, Vec<Frame>>) {
+        let mut put = |to, frame| batches.entry(to).or_default().push(frame);
+        match to {
+            To::All if self.setup.multicast => put(Destination::Multicast, frame),
+            To::All => {
+                for address in self.everybody() {
+                    put(Destination::Unicast(address), frame.clone());
+                }
+            }
+            To::Member(id) => {
+                if let Some(address) = self.address_of(&id) {
+                    put(Destination::Unicast(address), frame);
+                }
+            }
+            To::Peer(node) => {
+                // Without multicast they are among everybody already.
+                if let (true, Some(&address)) = (self.setup.multicast, self.configured.get(&node)) {
+                    put(Destination::Unicast(address), frame);
+                }
+            }
+        }
+    }
+
+    pub(crate) fn address_of(&self, id: &MemberId) -> Option<SocketAddr> {
+        self.gate
+            .address_of(id)
+            .or_else(|| self.engine.address_of(id))
+            .or_else(|| self.configured.get(&id.node).copied())
+            .filter(|address| address.port() != 0)
+    }
+
+    /// All known addresses but this node's own: of members where they are, of others where they
+    /// are configured to be.
+    fn everybody(&self) -> Vec<SocketAddr> {
+        let member = |node: NodeId| {
+            let view = self.engine.view()?;
+            self.address_of(&view.member_of_node(node)?.id)
+        };
+        self.setup
+            .peers
+            .iter()
+            .map(|peer| peer.id)
+            .filter(|&node| node != self.me.node)
+            .filter_map(|node| member(node).or_else(|| self.configured.get(&node).copied()))
+            .collect()
+    }
+
+    fn tell(&mut self, now: Instant, event: Said) {
+        match event {
+            Said::View(change) => {
+                self.gate.set_wire_version(change.wire_version);
+                self.note_joined(now, &change);
+                let came = |change: &cman_wire::frame::Change| Came {
+                    node: change.node,
+                    reason: change.reason,
+                    evidence: sentence::evidence(change),
+                };
+                self.events.push_back(Event::View(ViewEvent {
+                    text: sentence::view(&change),
+                    reasons: change.changes.iter().map(came).collect(),
+                    view: change.view,
+                    transitional: change.transitional,
+                    joined: change.joined,
+                    left: change.left,
+                }));
+            }
+            Said::Vouched(members) => {
+                for member in &members {
+                    self.gate.vouch(now, member);
+                }
+            }
+            Said::Store { epoch_ceiling, removed } => {
+                self.events.push_back(Event::Store(Store { epoch_ceiling, removed }));
+            }
+            Said::Fatal(fatal) => {
+                let text = match fatal {
+                    Fatal::Killed { by } => format!(
+                        "this node was put out of the cluster by an administrator on node {by}"
+                    ),
+                    Fatal::Refused(refusal) => sentence::refusal(&refusal, self.me.node),
+                };
+                self.events.push_back(Event::Fatal { text });
+            }
+            Said::Left => self.events.push_back(Event::Left),
+            Said::Notice(notice) => {
+                let (warning, text) = sentence::notice(&notice, self.me.node);
+                self.events.push_back(Event::Notice { warning, text });
+            }
+        }
+    }
+
+    fn note_joined(&mut self, now: Instant, change: &cman_proto::event::ViewChange) {
+        let members = &change.view;
+        self.joined_at.retain(|&node, _| members.member_of_node(node).is_some());
+        for node in &change.joined {
+            self.joined_at.insert(*node, now);
+        }
+        for node in members.nodes() {
+            self.joined_at.entry(node).or_insert(now);
+        }
+    }
+
+    /// Quorum is told when it changes, before anything else happens.
+    fn tell_quorum(&mut self, now: Instant) {
+        let quorate = self.engine.is_quorate(now);
+        if quorate == self.told_quorate {
+            return;
+        }
+        self.told_quorate = quorate;
+        let votes = self.engine.votes();
+        let (present, needed) = (votes.present, votes.needed);
+        let text = sentence::quorum(quorate, present, needed, votes.waiting_for_all);
+        self.events.push_back(Event::Quorum { quorate, votes: present, needed, text });
+    }
+
+    /// Those who may belong here but are not configured are told so; the operator too.
+    fn refuse_strangers(&mut self) {
+        for stranger in self.gate.strangers() {
+            let (node, address) = (stranger.id.node, stranger.address);
+            let text = match stranger.kind {
+                StrangerKind::SameNodeId => format!(
+                    "a node at {address} uses this node's id {node}; give each node its own \
+                     nodeid in cluster.conf"
+                ),
+                StrangerKind::NotConfigured => format!(
+                    "a node at {address} says that it is node {node}, which is not in this \
+                     configuration (version {}); refused",
+                    self.setup.config_version
+                ),
+            };
+            self.events.push_back(Event::Notice { warning: true, text });
+            if stranger.kind == StrangerKind::NotConfigured {
+                let refuse = Frame::Refuse(Refuse {
+                    target: stranger.id,
+                    reason: RefuseReason::NotConfigured,
+                    ours: self.setup.config_version,
+                    theirs: 0,
+                    other: None,
+                    retry_after: self.setup.token * 2,
+                    quorate: self.told_quorate,
+                });
+                let to = Destination::Unicast(address);
+                self.transmits.extend(self.gate.seal(to, Lane::Control, &[refuse]));
+            }
+        }
+    }
+}
+
+fn config_of(setup: &Setup, me: MemberId, seed: u64) -> Config {
+    let stored = setup.epoch_ceiling.unwrap_or_default();
+    Config {
+        me: Member { id: me, address: setup.address },
+        rules: VoteRules {
+            votes: setup.peers.iter().map(|peer| (peer.id, peer.votes)).collect(),
+            expected_votes: setup.expected_votes,
+            two_node: setup.two_node,
+            wait_for_all: setup.wait_for_all,
+        },
+        timing: Timing::new(setup.token),
+        wire: setup.wire_versions,
+        cluster_id: setup.cluster_id,
+        config_version: setup.config_version,
+        // The wall clock outruns the epochs, so a lost or rolled back state repeats none unless
+        // the clock stepped back too.
+        epoch_floor: stored.max(Epoch(setup.wall_seconds)),
+        removed: setup.removed,
+        seed,
     }
 }

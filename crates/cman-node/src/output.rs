@@ -7,7 +7,7 @@ use core::{net::SocketAddr, time::Duration};
 use crate::input::Lane;
 
 /// Where a datagram goes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Destination {
     /// To the cluster's multicast group.
     Multicast,
@@ -192,20 +192,5 @@ pub struct Status {
     /// Wire version of the view.
     pub wire_version: u8,
     /// Timers in force.
-    pub timing: Timing,
-}
-
-/// The timers, for the inequality that the lease rests on.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Timing {
-    /// T: silence after which a node is declared dead.
-    pub token: Duration,
-    /// B: time between beats.
-    pub beat: Duration,
-    /// L: how long a grant lasts.
-    pub lease: Duration,
-    /// rho: bound on the error of clock rates, parts per million.
-    pub clock_error_ppm: u32,
-    /// S: bound on a stall between a check and its effect that the inequality leaves room for.
-    pub stall_bound: Duration,
+    pub timing: cman_quorum::Timing,
 }

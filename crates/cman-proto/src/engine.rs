@@ -1,9 +1,7 @@
 //! The engine: composes the machines.
 
 use cman_quorum::{HubBook, MemberLease, Timing, ViewVotes};
-use cman_types::{
-    Basis, Epoch, Instant, Member, MemberId, NodeId, NodeSet, Prng, View, ViewId,
-};
+use cman_types::{Basis, Epoch, Instant, Member, MemberId, NodeId, NodeSet, Prng, View, ViewId};
 use cman_wire::{Frame, frame::Hello};
 use core::{net::SocketAddr, time::Duration};
 use std::collections::{BTreeMap, VecDeque};
@@ -286,7 +284,28 @@ impl Engine {
     /// Whether this node is about to leave.
     #[must_use]
     pub const fn is_leaving(&self) -> bool {
-        !matches!(self.leaving, Leaving::No)
+        matches!(self.leaving, Leaving::Asked { .. })
+    }
+
+    /// Whether this node looks for a view.
+    #[must_use]
+    pub const fn is_candidate(&self) -> bool {
+        matches!(self.phase, Phase::Candidate(_))
+    }
+
+    /// Whether a view change is under way in which this node departs.
+    #[must_use]
+    pub fn is_departing(&self, node: NodeId) -> bool {
+        match &self.phase {
+            Phase::Frozen(frozen) => frozen.propose.departing.contains(node),
+            _ => node == self.me().node && self.is_leaving(),
+        }
+    }
+
+    /// The life of a node that said hello last.
+    #[must_use]
+    pub fn last_heard_life(&self, node: NodeId) -> Option<MemberId> {
+        self.heard.get(&node).map(|heard| heard.from)
     }
 
     // --- shared by the machines -----------------------------------------------------------
@@ -470,14 +489,9 @@ impl Engine {
         if matches!(self.phase, Phase::Ended) || !self.cfg.knows(from.node) {
             return;
         }
-        if from.node == self.me().node {
-            if let (true, Some(at)) = (from != self.me(), self.address_of(&from)) {
-                self.notice(now, 2, from.node, Notice::Twin(at));
-            }
-            // Another holder of our id is heard only when it refuses us.
-            if !matches!(frame, Frame::Refuse(_)) {
-                return;
-            }
+        // Another holder of our id is heard only when it refuses us.
+        if from.node == self.me().node && !matches!(frame, Frame::Refuse(_)) {
+            return;
         }
         match frame {
             Frame::Beat(beat) => self.on_beat(now, from, via, &beat),

@@ -30,6 +30,7 @@ pub enum To {
 }
 
 /// A frame to send, or an event.
+#[expect(clippy::large_enum_variant, reason = "frames are by far the more frequent")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
     /// Send this frame.
@@ -128,8 +129,6 @@ pub enum Notice {
     CoordinatorLost(NodeId),
     /// The coordinator fell silent and this node acts as hub for it.
     Acting(NodeId),
-    /// Another node answers to this node's id.
-    Twin(SocketAddr),
     /// Unicast from this node arrives, multicast does not.
     MulticastDead(NodeId),
     /// A node is held off because it was lost again soon after it was taken in.

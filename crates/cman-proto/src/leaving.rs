@@ -207,9 +207,7 @@ impl Engine {
         };
         let view = self.view.clone();
         let member = |node| view.as_ref().and_then(|view| view.member_of_node(node));
-        victims.retain(|&node, victim| {
-            member(node).is_some() && now.since(victim.since) < token
-        });
+        victims.retain(|&node, victim| member(node).is_some() && now.since(victim.since) < token);
         for (&node, victim) in &mut victims {
             if let Some(target) = member(node).filter(|_| now >= victim.resend_at) {
                 victim.resend_at = now + pause;

@@ -9,6 +9,7 @@
 //! | `view_change` | propose, flush, recover, install |
 //! | `admission` | hello, probe, refuse, hold off; who proposes when nobody coordinates |
 //! | [`event`] | what the engine says |
+//! | [`report`] | what the engine knows of its peers, for tools |
 //!
 //! Invariants (numbers of the architecture page): 1 members that install the same view id have
 //! the same list; 4 leases: see `cman_quorum::lease`; a node is in exactly one phase, and there is
@@ -22,8 +23,10 @@ pub mod engine;
 pub mod event;
 mod leaving;
 mod phase;
+pub mod report;
 mod view_change;
 
 pub use config::Config;
 pub use engine::Engine;
 pub use event::{Event, Output, To, Via};
+pub use report::PeerReport;

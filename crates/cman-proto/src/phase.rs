@@ -89,6 +89,8 @@ pub(crate) struct HubMember {
     pub heard: Instant,
     /// When it was last heard directly.
     pub direct: Instant,
+    /// The moment of the newest evidence of its life; never shifted.
+    pub evidence: Option<Instant>,
     /// Whether it was heard in this view at all.
     pub answered: bool,
     /// Number of its newest member beat.
@@ -110,6 +112,8 @@ pub(crate) struct Watch {
     pub heard: Instant,
     /// When it was last heard directly.
     pub direct: Instant,
+    /// The moment of the newest evidence of its life; never shifted.
+    pub evidence: Option<Instant>,
     /// When its multicast was last heard.
     pub multicast: Instant,
     /// Newest moment for which a two-way path is proven.

@@ -156,7 +156,7 @@ impl Gate {
             let patience = self.challenge_again();
             let session = self.slots.get_mut(&id.node).and_then(|slot| slot.get_mut(&id));
             let Some(session) = session else { continue };
-            if let Some(nonce) = session.challenge_due(now, patience, false) {
+            if let Some(nonce) = session.challenge(now, patience, false) {
                 let address = session.address;
                 self.send(address, &[Frame::Challenge(Challenge { nonce })]);
                 self.due.insert((now + patience, id));
@@ -291,8 +291,7 @@ impl Gate {
             let plain = incoming.seal.open(counter, clear, sealed);
             let plain = plain.ok_or(Refusal::Unauthenticated)?;
             incoming.window.insert(counter);
-            // Nonces are never zero, so that nothing uninitialised ever matches one.
-            let nonce = self.prng.next_u64() | 1;
+            let nonce = self.prng.next_u64();
             let session = Session::new(now, sender, address, nonce, lane, incoming);
             if !slot.admit(now, session) {
                 return Err(Refusal::Replayed);
@@ -312,10 +311,12 @@ impl Gate {
         arrival: Arrival,
         decoded: Decoded<'_>,
     ) -> Result<Vec<Heard>, Refusal> {
+        let patience = self.challenge_again();
         let Some(slot) = self.slots.get_mut(&sender.node) else { return Ok(Vec::new()) };
         let Some((session, answers)) = slot.get_with_answers(&sender) else {
             return Ok(Vec::new());
         };
+        let challenge_at = session.challenge_at();
         session.touch(arrival.now, arrival.address, arrival.lane);
         let mut heard = Vec::new();
         let mut reply = Vec::new();
@@ -336,10 +337,12 @@ impl Gate {
             }
         }
         let address = session.address;
-        let patience = CHALLENGE_AGAIN_MAX.min(self.token / 20);
-        if let Some(nonce) = session.challenge_due(arrival.now, patience, true) {
+        if let Some(nonce) = session.challenge(arrival.now, patience, true) {
             reply.push(Frame::Challenge(Challenge { nonce }));
-            self.due.insert((arrival.now + patience, sender));
+        }
+        if session.challenge_at() != challenge_at {
+            self.due.extend(session.challenge_at().map(|at| (at, sender)));
+            challenge_at.map(|at| self.due.remove(&(at, sender)));
         }
         if sender.node == self.me.node {
             // Another living node with this node's id, or an echo of this node's former life:

@@ -45,16 +45,27 @@ impl Outgoing {
     pub(super) fn seal(&mut self, frames: &[Frame], mut send: impl FnMut(Vec<u8>)) {
         let Self { header, clear, seal, packer } = self;
         let left_out = packer.pack(frames, |plain| {
-            header.counter += 1;
-            clear.clear();
-            header.write(clear);
-            let mut bytes = Vec::with_capacity(HEADER_SIZE + plain.len() + SEAL_MAX);
-            bytes.extend_from_slice(clear);
-            seal.seal(header.counter, clear, plain, &mut bytes);
-            send(bytes);
+            send(seal_one(header, clear, seal.as_ref(), plain));
         });
         if left_out > 0 {
             tracing::error!(left_out, "frames were too long to send: please report this");
         }
     }
+
+    /// Seals what need not be frames.
+    #[cfg(test)]
+    pub(super) fn seal_raw(&mut self, plain: &[u8]) -> Vec<u8> {
+        seal_one(&mut self.header, &mut self.clear, self.seal.as_ref(), plain)
+    }
+}
+
+/// The next datagram of this lane, carrying `plain`.
+fn seal_one(header: &mut Header, clear: &mut Vec<u8>, seal: &dyn Seal, plain: &[u8]) -> Vec<u8> {
+    header.counter += 1;
+    clear.clear();
+    header.write(clear);
+    let mut bytes = Vec::with_capacity(HEADER_SIZE + plain.len() + SEAL_MAX);
+    bytes.extend_from_slice(clear);
+    seal.seal(header.counter, clear, plain, &mut bytes);
+    bytes
 }

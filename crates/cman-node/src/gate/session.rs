@@ -43,7 +43,8 @@ enum Trust {
     Unverified {
         /// What it must answer.
         nonce: u64,
-        challenged_at: Option<Instant>,
+        /// When it may be challenged next.
+        again_at: Instant,
         retries_left: u8,
         /// Its newest hello, with the counter of its datagram: handed on once it answered.
         hello: Option<(u64, Box<Heard>)>,
@@ -73,8 +74,7 @@ impl Session {
         lane: Lane,
         incoming: Incoming,
     ) -> Self {
-        let trust =
-            Trust::Unverified { nonce, challenged_at: None, retries_left: RETRIES, hello: None };
+        let trust = Trust::Unverified { nonce, again_at: now, retries_left: RETRIES, hello: None };
         let mut session =
             Self { id, address, heard_at: now, begun_at: now, trust, control: None, data: None };
         *session.lane_mut(lane) = Some(Box::new(incoming));
@@ -105,22 +105,30 @@ impl Session {
         }
     }
 
+    /// When it may be challenged next; `None` if it is verified.
+    pub(super) const fn challenge_at(&self) -> Option<Instant> {
+        match self.trust {
+            Trust::Unverified { again_at, .. } => Some(again_at),
+            Trust::Verified => None,
+        }
+    }
+
     /// The nonce to challenge it with now, if that is due. `heard`: because it spoke, and not
     /// because it keeps silent.
-    pub(super) fn challenge_due(
+    pub(super) fn challenge(
         &mut self,
         now: Instant,
         patience: Duration,
         heard: bool,
     ) -> Option<u64> {
-        let Trust::Unverified { nonce, challenged_at, retries_left, .. } = &mut self.trust else {
+        let Trust::Unverified { nonce, again_at, retries_left, .. } = &mut self.trust else {
             return None;
         };
-        if challenged_at.is_some_and(|at| at + patience > now) {
+        if now < *again_at {
             return None;
         }
         *retries_left = if heard { RETRIES } else { retries_left.checked_sub(1)? };
-        *challenged_at = Some(now);
+        *again_at = now + patience;
         Some(*nonce)
     }
 

@@ -74,10 +74,8 @@ impl Engine {
     fn waits_for_coordinator(&mut self, now: Instant) -> bool {
         let limit = now.before(self.hello_window() * 2);
         let patience = self.cfg.timing.token * 3;
-        let working = self
-            .heard
-            .values()
-            .any(|h| h.at >= limit && h.hello.kind == HelloKind::Coordinator);
+        let working =
+            self.heard.values().any(|h| h.at >= limit && h.hello.kind == HelloKind::Coordinator);
         let courted = self.cfg.timing.share(50);
         let Phase::Candidate(candidate) = &mut self.phase else { return false };
         if working {
@@ -124,9 +122,7 @@ impl Engine {
     fn other_candidates(&self, now: Instant) -> BTreeMap<MemberId, Preference> {
         let (limit, me) = (now.before(self.hello_window()), self.me());
         let patient = match &self.phase {
-            Phase::Candidate(candidate) => {
-                now.since(candidate.since) < self.cfg.timing.token * 4
-            }
+            Phase::Candidate(candidate) => now.since(candidate.since) < self.cfg.timing.token * 4,
             _ => true,
         };
         self.heard

@@ -9,11 +9,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hello::preference;
-use crate::{
-    engine::Engine,
-    phase::Changes,
-    view_change::Draft,
-};
+use crate::{engine::Engine, phase::Changes, view_change::Draft};
 
 /// After so many probes a foreign view is taken in without those that never answered.
 const PROBES_MAX: u32 = 8;
@@ -90,9 +86,7 @@ impl Wish {
     /// Who would come in with this wish now, if it is complete.
     fn ready(&self, now: Instant, window: Duration) -> Option<Vec<MemberId>> {
         match &self.kind {
-            Kind::Single(at) => {
-                at.filter(|&at| now.since(at) <= window).map(|_| vec![self.from])
-            }
+            Kind::Single(at) => at.filter(|&at| now.since(at) <= window).map(|_| vec![self.from]),
             Kind::View(Some(view), answered) => {
                 let here: Vec<MemberId> = view.ids().filter(|id| answered.contains(id)).collect();
                 let complete = here.len() == view.members.len()
@@ -154,10 +148,8 @@ impl Engine {
     fn consider_view(&mut self, now: Instant, from: MemberId, hello: &Hello) {
         let (me, Some(view)) = (self.me(), &self.view) else { return };
         let newer = hello.view.is_some_and(|id| id.epoch > view.id.epoch);
-        let taken: BTreeSet<MemberId> = view
-            .ids()
-            .filter(|id| *id != me && hello.members.contains(id.node))
-            .collect();
+        let taken: BTreeSet<MemberId> =
+            view.ids().filter(|id| *id != me && hello.members.contains(id.node)).collect();
         if newer && !taken.is_empty() {
             if taken.len() * 2 >= view.members.len() {
                 self.become_candidate(now, self.cfg.timing.share(25));
@@ -189,7 +181,8 @@ impl Engine {
     fn wish(&mut self, now: Instant, from: MemberId, hello: &Hello, kind: Kind) {
         let nonce = self.prng.next_u64();
         let known = self.wishes.wishes.get_mut(&from.node).filter(|wish| {
-            wish.from == from && matches!(wish.kind, Kind::Single(_)) == matches!(kind, Kind::Single(_))
+            wish.from == from
+                && matches!(wish.kind, Kind::Single(_)) == matches!(kind, Kind::Single(_))
         });
         if let Some(wish) = known {
             wish.seen = now;

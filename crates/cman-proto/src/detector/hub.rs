@@ -46,6 +46,7 @@ impl HubMember {
         Self {
             heard: now,
             direct: now,
+            evidence: None,
             answered: false,
             number: 0,
             needs_unicast: false,
@@ -143,7 +144,8 @@ impl Engine {
         let slice = members.iter().skip(from).take(ECHOES_MAX);
         let echoes: Vec<u32> =
             slice.map(|id| hub.members.get(id).map_or(0, |member| member.number)).collect();
-        hub.echo_cursor = if from + echoes.len() >= members.len() { 0 } else { from + echoes.len() };
+        hub.echo_cursor =
+            if from + echoes.len() >= members.len() { 0 } else { from + echoes.len() };
         let late = hub.silent_since(late_limit).map(|(id, _)| id.node).collect();
         let through_relay = |m: &HubMember| m.direct < late_limit && m.heard >= late_limit;
         let routed =
@@ -203,6 +205,7 @@ impl Engine {
             return;
         };
         member.heard = member.heard.max(evidence);
+        member.evidence = member.evidence.max(Some(evidence));
         if !matches!(via, Via::Relay(_)) {
             member.direct = member.direct.max(evidence);
         }

@@ -33,6 +33,7 @@ impl Watch {
         Self {
             heard: now,
             direct: now,
+            evidence: None,
             multicast: now,
             contact: now,
             listed_late: false,
@@ -135,9 +136,11 @@ impl Engine {
     fn hears_acting(&self, now: Instant, within: Duration) -> bool {
         let coordinator = self.coordinator();
         self.normal().is_some_and(|normal| {
-            normal.watch.hubs.iter().any(|(id, seen)| {
-                Some(*id) != coordinator && now.since(seen.received) <= within
-            })
+            normal
+                .watch
+                .hubs
+                .iter()
+                .any(|(id, seen)| Some(*id) != coordinator && now.since(seen.received) <= within)
         })
     }
 
@@ -333,6 +336,7 @@ impl Watch {
         echoed: Option<Instant>,
     ) {
         self.heard = self.heard.max(evidence);
+        self.evidence = self.evidence.max(Some(evidence));
         match via {
             Via::Multicast => {
                 self.multicast = evidence;

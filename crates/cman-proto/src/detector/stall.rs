@@ -22,7 +22,12 @@ pub(crate) struct Stall {
 impl Stall {
     /// An input came at `now`, while a timer was due at `due`. Returns by how much this node
     /// stalled, if by more than a beat.
-    pub(crate) fn observe(&mut self, now: Instant, due: Instant, timing: &Timing) -> Option<Duration> {
+    pub(crate) fn observe(
+        &mut self,
+        now: Instant,
+        due: Instant,
+        timing: &Timing,
+    ) -> Option<Duration> {
         let late = now.since(due);
         if late <= timing.beat {
             return None;

@@ -41,8 +41,8 @@ impl Engine {
 
         let event = describe(propose, &view, old.as_ref(), &lineage, flush, recover);
         self.remember_in_holds(now, &event, old.is_none());
-        let hub = (view.id.coordinator == self.me())
-            .then(|| Hub::new(now, self.me(), &view, false));
+        let hub =
+            (view.id.coordinator == self.me()).then(|| Hub::new(now, self.me(), &view, false));
         let mut watch = Watch::new(now);
         watch.multicast = now.before(self.cfg.timing.beat * 2);
         watch.next_beat = now + self.random_phase();
@@ -122,8 +122,12 @@ fn describe(
     let came: BTreeSet<MemberId> = lineage.iter().copied().collect();
     let joined: Vec<NodeId> =
         view.ids().filter(|id| !came.contains(id)).map(|id| id.node).collect();
-    let left: NodeSet =
-        old.iter().flat_map(|view| view.ids()).filter(|id| !came.contains(id)).map(|id| id.node).collect();
+    let left: NodeSet = old
+        .iter()
+        .flat_map(|view| view.ids())
+        .filter(|id| !came.contains(id))
+        .map(|id| id.node)
+        .collect();
     let told = |node: NodeId| propose.changes.iter().find(|change| change.node == node).cloned();
     let guess = |node: NodeId, reason: Reason| Change {
         node,

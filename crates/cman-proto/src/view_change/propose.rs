@@ -139,9 +139,9 @@ impl Engine {
     pub(crate) fn on_nack(&mut self, now: Instant, from: MemberId, nack: &Nack) {
         self.saw_epoch(nack.epoch_seen);
         let pause = self.resend_after();
-        let jitter = Duration::from_nanos(self.prng.below(
-            u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX),
-        ));
+        let jitter = Duration::from_nanos(
+            self.prng.below(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)),
+        );
         let Some((_, proposer)) = self.proposing(nack.ballot) else { return };
         match nack.reason {
             NackReason::Outvoted => {
@@ -164,10 +164,7 @@ impl Engine {
     }
 
     /// The ballot under way at this node, if it is the one meant and still wants answers.
-    fn proposing(
-        &mut self,
-        ballot: ViewId,
-    ) -> Option<((&Propose, &mut Instant), &mut Proposer)> {
+    fn proposing(&mut self, ballot: ViewId) -> Option<((&Propose, &mut Instant), &mut Proposer)> {
         match &mut self.phase {
             Phase::Frozen(Frozen { propose, progress, role: Role::Proposer(proposer), .. })
                 if propose.ballot == ballot =>

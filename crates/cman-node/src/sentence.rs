@@ -1,0 +1,161 @@
+//! Sentences for operators: one place where events become words.
+
+use cman_proto::event::{Notice, Refusal, ViewChange};
+use cman_types::{NodeId, NodeSet};
+use cman_wire::frame::{Change, Reason, RefuseReason};
+
+/// The evidence for one change, as a fragment.
+pub(crate) fn evidence(change: &Change) -> String {
+    let Change { node, reason, witness, silent } = change;
+    match reason {
+        Reason::Joined => format!("answered the probe of node {witness}"),
+        Reason::Merged => format!("reachable again, found by node {witness}"),
+        Reason::Silent => format!("silent for {} ms, found by node {witness}", silent.as_millis()),
+        Reason::Unresponsive => format!("did not answer the proposal of node {witness} in time"),
+        Reason::Left => "said so itself".to_owned(),
+        Reason::Removed => "said so itself, and gave up its votes".to_owned(),
+        Reason::Killed => format!("by an administrator on node {witness}"),
+        Reason::Restarted => format!("a new life of node {node} answers at the same address"),
+        Reason::Parted => format!("is in another view, or not reached, as node {witness} found"),
+    }
+}
+
+/// What happened to one node, as a clause.
+fn clause(change: &Change) -> String {
+    let node = change.node;
+    let verb = match change.reason {
+        Reason::Joined => "joined",
+        Reason::Merged => "came back",
+        Reason::Silent => "was put out",
+        Reason::Unresponsive => "was left out",
+        Reason::Left => "left",
+        Reason::Removed => "was removed",
+        Reason::Killed => "was killed",
+        Reason::Restarted => "restarted",
+        Reason::Parted => "parted",
+    };
+    format!("node {node} {verb} ({})", evidence(change))
+}
+
+/// One paragraph about a view change.
+pub(crate) fn view(change: &ViewChange) -> String {
+    let view = &change.view;
+    let members = list(&view.nodes().collect());
+    let coordinator = view.id.coordinator.node;
+    let why = if change.changes.is_empty() {
+        "nobody came or went".to_owned()
+    } else {
+        let shown: Vec<String> = change.changes.iter().take(8).map(clause).collect();
+        let more = change.changes.len().saturating_sub(shown.len());
+        let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+        format!("{}{rest}", shown.join("; "))
+    };
+    format!(
+        "view {} installed: members {members}; coordinator {coordinator}; {why}; \
+         answers took {} ms, recovery {} ms",
+        view.id.epoch,
+        change.flush.as_millis(),
+        change.recover.as_millis(),
+    )
+}
+
+/// Node ids, with runs shortened.
+fn list(nodes: &NodeSet) -> String {
+    let run = |&(from, to): &(u32, u32)| match to - from {
+        0 => from.to_string(),
+        1 => format!("{from},{to}"),
+        _ => format!("{from}-{to}"),
+    };
+    nodes.ranges().iter().map(run).collect::<Vec<_>>().join(",")
+}
+
+/// One sentence about quorum.
+pub(crate) fn quorum(quorate: bool, votes: u32, needed: u32, waiting_for_all: bool) -> String {
+    if quorate {
+        format!("quorum gained: {votes} votes here, {needed} needed; services may act")
+    } else if waiting_for_all {
+        "no quorum: waiting for all nodes to be seen once (wait_for_all)".to_owned()
+    } else if votes < needed {
+        format!("quorum lost: {votes} votes here, {needed} needed; services must not act")
+    } else {
+        format!(
+            "quorum lost: the lease ran out; {votes} votes here, {needed} needed, but not enough \
+             members confirmed in time; services must not act"
+        )
+    }
+}
+
+/// One sentence about a refusal, from the side of whoever reads it.
+pub(crate) fn refusal(refusal: &Refusal, me: NodeId) -> String {
+    let Refusal { by, node, reason, ours, theirs, other } = refusal;
+    let (who, whom) = if *by == me {
+        (format!("this node refuses node {node}"), format!("node {node}"))
+    } else {
+        (format!("node {by} refuses this node"), "this node".to_owned())
+    };
+    match reason {
+        RefuseReason::DuplicateNode => format!(
+            "{who}: node id {node} is in use by a living node at {}; give each node its own \
+             nodeid in cluster.conf, or stop the other one",
+            other.map_or_else(|| "another address".to_owned(), |at| at.to_string())
+        ),
+        RefuseReason::NotConfigured => format!(
+            "{who}: node id {node} is not in the configuration of node {by} (version {ours}); add \
+             it there, raise config_version and give the file to every node"
+        ),
+        RefuseReason::ConfigOlder => format!(
+            "{who}: {whom} has config_version {theirs}, the cluster has {ours}; copy the \
+             cluster's cluster.conf to {whom} and start it again"
+        ),
+        RefuseReason::ConfigNewer => format!(
+            "{who}: {whom} has config_version {theirs}, the cluster has {ours}; bring the newer \
+             cluster.conf to the cluster's members first, or the older one to {whom}"
+        ),
+        RefuseReason::OtherCluster => format!(
+            "{who}: {whom} has cluster id {theirs}, the cluster has {ours}; check the cluster's \
+             name and cluster_id in cluster.conf"
+        ),
+        RefuseReason::WireVersion => format!(
+            "{who}: {whom} speaks wire versions up to {theirs}, the cluster up to {ours}, and \
+             they have none in common; bring both to neighbouring releases"
+        ),
+        RefuseReason::HeldOff => format!(
+            "{who} for a while: it was lost again soon after it was taken in; look for what makes \
+             {whom} fall silent (load, network, a stopped machine)"
+        ),
+    }
+}
+
+/// One sentence about a notice, and whether it needs attention.
+pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
+    let text = match notice {
+        Notice::Refusing(told) | Notice::Refused(told) => return (true, refusal(told, me)),
+        Notice::Stalled(late) => format!(
+            "this node was stopped for {} ms; it suspects nobody for what it missed (look for CPU \
+             starvation, swapping or a paused virtual machine)",
+            late.as_millis()
+        ),
+        Notice::CoordinatorLost(node) => {
+            format!("lost touch with coordinator {node}; looking for another view")
+        }
+        Notice::Acting(node) => {
+            return (
+                false,
+                format!("coordinator {node} is silent; this node hands out leases in its place"),
+            );
+        }
+        Notice::MulticastDead(node) => format!(
+            "node {node} hears this node's unicast but not its multicast; going on by unicast \
+             (multicast not passing: IGMP snooping without a querier?)"
+        ),
+        Notice::HeldOff(node, left) => format!(
+            "node {node} is held off for {} s: it was lost again soon after it was taken in",
+            left.as_secs_f32().ceil()
+        ),
+        Notice::AboveCeiling(epoch) => format!(
+            "epoch {epoch} is used before it is on disk: the state directory is slow or failing; \
+             view changes do not wait for it"
+        ),
+    };
+    (true, text)
+}
