@@ -101,7 +101,12 @@ fn a_notice_names_each_cause() {
     let mut b = gate(life(2, 20));
     open(&mut b, at(0), address(7), b"x");
     open(&mut b, at(0), address(8), b"x");
-    open(&mut b, at(0), address(9), &say(&mut gate_with(life(1, 1), "beta", "key", 1), &[hello(1)])[0]);
+    open(
+        &mut b,
+        at(0),
+        address(9),
+        &say(&mut gate_with(life(1, 1), "beta", "key", 1), &[hello(1)])[0],
+    );
     let notice = b.poll_notice().unwrap();
     assert!(notice.contains("2 from 10.0.0.8:5405 and others: not of cman"), "{notice}");
     assert!(notice.contains("; 1 from 10.0.0.9:5405: of a cluster with another name"), "{notice}");

@@ -165,7 +165,9 @@ fn long_frames_and_full_datagrams_pass() {
 
 /// A datagram of each of so many former lives of node 1, oldest first.
 fn former_lives(count: u64) -> Vec<Vec<u8>> {
-    (1..=count).map(|incarnation| say(&mut gate(life(1, incarnation)), &[hello(1)]).remove(0)).collect()
+    (1..=count)
+        .map(|incarnation| say(&mut gate(life(1, incarnation)), &[hello(1)]).remove(0))
+        .collect()
 }
 
 #[test]
