@@ -26,7 +26,7 @@ pub(crate) struct Cli {
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     /// Where the daemon's sockets are
-    #[arg(long, global = true, value_name = "DIR", env = paths::RUN_DIR_ENV)]
+    #[arg(long, global = true, value_name = "DIR", env = paths::RUN_DIR_ENV, hide_env_values = true)]
     #[arg(default_value = paths::RUN_DIR)]
     pub(crate) run_dir: PathBuf,
     /// Print one JSON object instead of text, also for errors
@@ -70,10 +70,10 @@ pub(crate) struct Join {
     #[arg(short, long, value_name = "SECONDS")]
     pub(crate) timeout: Option<u64>,
     /// The configuration
-    #[arg(long, value_name = "FILE", env = "CMAN_CONFIG")]
+    #[arg(long, value_name = "FILE", env = "CMAN_CONFIG", hide_env_values = true)]
     pub(crate) config: Option<PathBuf>,
     /// Where the daemon keeps what must survive a restart
-    #[arg(long, value_name = "DIR", env = "CMAN_STATE_DIR")]
+    #[arg(long, value_name = "DIR", env = "CMAN_STATE_DIR", hide_env_values = true)]
     pub(crate) state_dir: Option<PathBuf>,
     /// The cluster key
     #[arg(short, long, value_name = "FILE")]
@@ -174,7 +174,8 @@ pub(crate) struct Report {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// The configuration, if no daemon runs that knows where it is
-    #[arg(long, value_name = "FILE", env = "CMAN_CONFIG", default_value = CONFIG_FILE)]
+    #[arg(long, value_name = "FILE", env = "CMAN_CONFIG", hide_env_values = true)]
+    #[arg(default_value = CONFIG_FILE)]
     pub(crate) config: PathBuf,
 }
 

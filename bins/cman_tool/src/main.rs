@@ -47,8 +47,9 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return output::text(&text);
     }
-    let sentence = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-    Err(Failure::failed(sentence, ""))
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let (sentence, advice) = text.split_once("\n\n").unwrap_or((text, ""));
+    Err(Failure::failed(sentence, advice))
 }
 
 /// Whether the user of a command line that could not be parsed wants JSON.

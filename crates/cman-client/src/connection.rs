@@ -42,10 +42,23 @@ impl Connection {
     /// # Errors
     /// When none runs there, or it may not be used, or it speaks no common version.
     pub fn open(run_dir: &Path, socket: Socket, program: &str) -> Result<Self, Error> {
+        Self::open_within(run_dir, socket, program, PATIENCE)
+    }
+
+    /// The same, where each answer may take so long, the first one included.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(
+        run_dir: &Path,
+        socket: Socket,
+        program: &str,
+        patience: Duration,
+    ) -> Result<Self, Error> {
         let mut wire = Wire::connect(&run_dir.join(socket.file()))?;
-        wire.send(&Message::Hello(Hello::from_program(program)), PATIENCE)?;
-        match wire.receive(Some(PATIENCE))? {
-            Some(Message::Welcome(welcome)) => Ok(Self { wire, welcome, patience: PATIENCE }),
+        wire.send(&Message::Hello(Hello::from_program(program)), patience)?;
+        match wire.receive(Some(patience))? {
+            Some(Message::Welcome(welcome)) => Ok(Self { wire, welcome, patience }),
             Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
             Some(_) => Err(Error::Unexpected),
             None => Err(Error::Closed),
@@ -58,7 +71,7 @@ impl Connection {
         &self.welcome
     }
 
-    /// Changes how long an answer may take, which is [`PATIENCE`] at first.
+    /// Changes how long an answer may take.
     pub const fn set_patience(&mut self, patience: Duration) {
         self.patience = patience;
     }

@@ -7,7 +7,7 @@ use crate::{
     progress::Progress,
 };
 use cman_client::{Connection, Error};
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 /// How often a daemon that is busy is asked again, and one that leaves is looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -17,6 +17,7 @@ pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
     let deadline = Deadline::after(args.timeout);
     let progress = Progress::new(common.json);
     let daemon = ask(common, args, deadline, &progress)?;
+    let pid = daemon.daemon().pid;
     if !args.wait {
         return common.done("The daemon is leaving the cluster.");
     }
@@ -25,8 +26,8 @@ pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
         Error::TimedOut { .. } => still_there(),
         error => error.into(),
     })?;
-    // It has left. Its sockets close when the process is gone, and only then may another start.
-    while common.connect().is_ok() {
+    // It has left. Only when its process is gone may another start in its place.
+    while common.connect().is_ok() || is_alive(pid) {
         if deadline.has_passed() {
             return Err(still_there());
         }
@@ -61,9 +62,36 @@ fn ask(
     }
 }
 
+/// Whether a daemon has this process id and has not ended. In another process namespace than the
+/// daemon's it may be nobody's.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    is_living_daemon(&stat)
+}
+
+/// Reads a line of `/proc/PID/stat`: number, name in parentheses, state.
+fn is_living_daemon(stat: &str) -> bool {
+    let Some((head, rest)) = stat.rsplit_once(')') else { return false };
+    let is_dead = rest.trim_start().starts_with(['Z', 'X']);
+    head.ends_with("(cmand") && !is_dead
+}
+
 fn still_there() -> Failure {
     Failure::timed_out(
         "The daemon has not ended in the time given; it is still leaving.",
         "`cman_tool status` shows what it is doing.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_living_daemon_is_one() {
+        assert!(is_living_daemon("4711 (cmand) S 1 4711 4711 0 -1"));
+        assert!(!is_living_daemon("4711 (cmand) Z 1 4711 4711 0 -1"));
+        assert!(!is_living_daemon("4711 (a (cmand) S) S 1 4711"));
+        assert!(!is_living_daemon(""));
+    }
 }

@@ -17,8 +17,9 @@ use crate::{
     failure::Failure,
     output,
 };
-use cman_client::{Connection, Error, Socket};
+use cman_client::{Connection, Error, Socket, connection::PATIENCE};
 use serde::Serialize;
+use std::time::Duration;
 
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
@@ -40,16 +41,16 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
 impl Common {
     /// A connection for reading.
     fn connect(&self) -> Result<Connection, Error> {
-        self.open(Socket::Public)
+        self.open(Socket::Public, PATIENCE)
     }
 
     /// A connection for everything.
     fn connect_admin(&self) -> Result<Connection, Error> {
-        self.open(Socket::Admin)
+        self.open(Socket::Admin, PATIENCE)
     }
 
-    fn open(&self, socket: Socket) -> Result<Connection, Error> {
-        Connection::open(&self.run_dir, socket, "cman_tool")
+    fn open(&self, socket: Socket, patience: Duration) -> Result<Connection, Error> {
+        Connection::open_within(&self.run_dir, socket, "cman_tool", patience)
     }
 
     /// Says that something is done: with `--json` as an object, else by silence, as ever.

@@ -7,7 +7,7 @@ use crate::{
     report::{archive::Archive, redact::redact, system},
 };
 use cman_client::{
-    Error, Socket,
+    Error,
     ipc::{EventMessage, StatusReply},
 };
 use jiff::Timestamp;
@@ -104,7 +104,7 @@ impl Parts {
             let lines: String = events.iter().map(render::events::line).collect();
             self.add("events.txt", lines);
         }
-        let recorder = common.open(Socket::Admin).and_then(|mut admin| admin.recorder());
+        let recorder = common.connect_admin().and_then(|mut admin| admin.recorder());
         if let Some(recorder) = self.had("recorder", recorder) {
             self.add("recorder.bin", recorder);
         }

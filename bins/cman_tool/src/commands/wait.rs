@@ -7,7 +7,7 @@ use crate::{
     progress::Progress,
 };
 use cman_client::{
-    Connection, Error,
+    Connection, Error, Socket,
     connection::PATIENCE,
     ipc::{StatusReply, nodes::NodeState, status::State},
 };
@@ -15,6 +15,9 @@ use std::time::Duration;
 
 /// How often the daemon is asked.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// How long the last answer may take, after the time for waiting is over.
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,9 +43,10 @@ pub(super) fn until(
     deadline: Deadline,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let mut daemon = common.connect()?;
+    let daemon = common.open(Socket::Public, patience(deadline));
+    let mut daemon = daemon.map_err(|error| gone(error, deadline))?;
     loop {
-        daemon.set_patience(deadline.left().map_or(PATIENCE, |left| left.min(PATIENCE)));
+        daemon.set_patience(patience(deadline));
         let status = daemon.status().map_err(|error| gone(error, deadline))?;
         if goal.is_reached(&status)? {
             return Ok(());
@@ -96,6 +100,12 @@ impl Goal {
             Self::Quorum => "This node is a member and quorate.",
         }
     }
+}
+
+/// How long the daemon may take for an answer: when time is over, still long enough for one that
+/// is not stuck.
+fn patience(deadline: Deadline) -> Duration {
+    deadline.left().map_or(PATIENCE, |left| left.clamp(LAST_PATIENCE, PATIENCE))
 }
 
 /// The names of the configured nodes that are no members. None if the daemon does not say: this

@@ -13,22 +13,32 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Puts the cursor in the corner and clears what is below it.
 const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 
-/// Shows something now, at each event, and each second on a terminal, until the daemon ends.
+/// Events that come so close to each other are shown as one.
+const TOGETHER: Duration = Duration::from_millis(30);
+/// But not more of them.
+const TOGETHER_MAX: usize = 50;
+
+/// Shows something now, after each event, and each second on a terminal, until the daemon ends.
 pub(super) fn run(
     common: &Common,
     mut show: impl FnMut() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let on_terminal = stdout().is_terminal();
+    let on_terminal = stdout().is_terminal() && !common.json;
     let mut events = common.connect()?.subscribe()?;
+    let mut patience = Some(TOGETHER);
     loop {
-        if on_terminal && !common.json {
+        for _ in 0..TOGETHER_MAX {
+            match events.next_within(patience) {
+                Ok(Some(_)) => patience = Some(TOGETHER),
+                Err(Error::TimedOut { .. }) => break,
+                Ok(None) => return Err(Error::Closed.into()),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if on_terminal {
             output::text(CLEAR_SCREEN)?;
         }
         show()?;
-        match events.next_within(on_terminal.then_some(REFRESH)) {
-            Ok(Some(_)) | Err(Error::TimedOut { .. }) => {}
-            Ok(None) => return Err(Error::Closed.into()),
-            Err(error) => return Err(error.into()),
-        }
+        patience = on_terminal.then_some(REFRESH);
     }
 }

@@ -3,7 +3,7 @@
 use super::time;
 use cman_client::ipc::{
     StatusReply,
-    status::{DaemonStatus, LinkStatus},
+    status::{DaemonStatus, LeasePromise, LinkStatus},
 };
 
 /// What an operator should know and act upon, one sentence each.
@@ -33,7 +33,7 @@ pub(crate) fn status(status: &StatusReply) -> String {
     }
     lines.push(format!("Quorum reason: {}", status.quorum.why));
     lines.push(format!("Quorum lease: {}", lease(status)));
-    lines.push(format!("Lease promise: {}", promise(status)));
+    lines.push(format!("Lease promise: {}", promise(&status.promise)));
     lines.push(format!("Encryption: {}", if status.encrypted { "on" } else { "off" }));
     lines.extend(status.links.iter().map(link));
     let rejected = &status.rejected_datagrams;
@@ -54,19 +54,27 @@ fn lease(status: &StatusReply) -> String {
 }
 
 /// The inequality that lets a node know that it lost quorum before others act without it: its
-/// lease, stretched by a slow clock, and the time from the check to its effect end before the
-/// others, by a fast clock, may count without it.
-fn promise(status: &StatusReply) -> String {
-    let p = &status.promise;
-    let percent = |ppm: u64| format!("{}.{:02} %", ppm / 10_000, ppm % 10_000 / 100);
+/// lease as a slow clock stretches it, and the time from the check to its effect, are shorter than
+/// the token as a fast clock shrinks it.
+fn promise(promise: &LeasePromise) -> String {
+    let LeasePromise { token_ms, lease_ms, rho_ppm, stall_bound_ms, beat_ms } = promise;
+    let longest = scaled(*lease_ms, MILLION, MILLION.saturating_sub(*rho_ppm));
+    let longest = longest.saturating_add(*stall_bound_ms);
+    let shortest = scaled(*token_ms, MILLION, MILLION.saturating_add(*rho_ppm));
+    let verdict = if longest < shortest { "holds" } else { "DOES NOT HOLD" };
+    let percent = format!("{}.{:02} %", rho_ppm / 10_000, rho_ppm % 10_000 / 100);
     format!(
-        "token {} ms, beat {} ms, lease {} ms, clocks within {}, stalls up to {} ms",
-        p.token_ms,
-        p.beat_ms,
-        p.lease_ms,
-        percent(p.rho_ppm),
-        p.stall_bound_ms
+        "lease {lease_ms} ms / (1 - {percent}) + stall {stall_bound_ms} ms = {longest} ms < \
+         token {token_ms} ms / (1 + {percent}) = {shortest} ms {verdict}; beat {beat_ms} ms"
     )
+}
+
+const MILLION: u64 = 1_000_000;
+
+/// `value * by / per`, without overflow on the way.
+fn scaled(value: u64, by: u64, per: u64) -> u64 {
+    let wide = u128::from(value) * u128::from(by) / u128::from(per.max(1));
+    u64::try_from(wide).unwrap_or(u64::MAX)
 }
 
 fn link(link: &LinkStatus) -> String {
@@ -99,4 +107,43 @@ fn daemon(daemon: &DaemonStatus) -> Vec<String> {
     ];
     lines.extend(daemon.notes.iter().map(|note| format!("Note: {note}")));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn promise_with_stall(stall_bound_ms: u64) -> String {
+        promise(&LeasePromise {
+            token_ms: 2000,
+            lease_ms: 1500,
+            beat_ms: 166,
+            rho_ppm: 10_000,
+            stall_bound_ms,
+        })
+    }
+
+    #[test]
+    fn the_promise_says_whether_it_holds() {
+        assert_eq!(
+            promise_with_stall(400),
+            "lease 1500 ms / (1 - 1.00 %) + stall 400 ms = 1915 ms < token 2000 ms / \
+             (1 + 1.00 %) = 1980 ms holds; beat 166 ms"
+        );
+        assert!(promise_with_stall(464).contains("1979 ms < token 2000 ms / (1 + 1.00 %) = 1980"));
+        assert!(promise_with_stall(464).contains(" holds"));
+        assert!(promise_with_stall(465).contains(" DOES NOT HOLD"));
+    }
+
+    #[test]
+    fn senseless_numbers_do_no_harm() {
+        let most = LeasePromise {
+            token_ms: u64::MAX,
+            lease_ms: u64::MAX,
+            beat_ms: u64::MAX,
+            rho_ppm: u64::MAX,
+            stall_bound_ms: u64::MAX,
+        };
+        assert!(promise(&most).contains("DOES NOT HOLD"));
+    }
 }

@@ -1,0 +1,120 @@
+//! The support archive.
+
+use crate::{
+    replies::{daemon, healthy},
+    support::{Machine, file},
+};
+use cman_client::ipc::StatusReply;
+use flate2::read::GzDecoder;
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+/// The files of an archive by their names, and the one directory they are in.
+fn unpack(path: &Path) -> (String, BTreeMap<String, String>) {
+    let mut archive = tar::Archive::new(GzDecoder::new(File::open(path).unwrap()));
+    let mut files = BTreeMap::new();
+    let mut directory = String::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().into_owned();
+        directory = path.parent().unwrap().display().to_string();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        files.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+    }
+    (directory, files)
+}
+
+/// A daemon that says that its configuration is in the machine's directory.
+fn machine_with_configuration(text: &str) -> Machine {
+    let mut machine = Machine::new();
+    let config = file(&machine, "cluster.conf");
+    fs::write(&config, text).unwrap();
+    let mut status: StatusReply = healthy();
+    status.daemon.config_file = config.to_str().unwrap().to_owned();
+    machine.start_daemon(daemon(status));
+    machine
+}
+
+const CONFIGURATION: &str = r#"<cluster name="alpha" config_version="4">
+  <cman keyfile="/etc/cluster/cman.key"/>
+  <fencedevice name="apc" passwd="hush"/>
+</cluster>
+"#;
+
+#[test]
+fn a_report_has_everything_and_no_secret() {
+    let machine = machine_with_configuration(CONFIGURATION);
+    let ran = machine.run("report --output r.tar.gz");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(0), "r.tar.gz\n"), "{}", ran.err);
+    let path = file(&machine, "r.tar.gz");
+    assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let (directory, files) = unpack(&path);
+    assert!(directory.starts_with("cman-report-n1-20"), "{directory}");
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(
+        names,
+        [
+            "cluster.conf",
+            "events.txt",
+            "log.txt",
+            "nodes.json",
+            "nodes.txt",
+            "recorder.bin",
+            "status.json",
+            "status.txt",
+            "system.txt",
+            "version.json",
+        ]
+    );
+    assert_eq!(files["cluster.conf"], CONFIGURATION.replace("hush", "***"));
+    assert_eq!(files["log.txt"], "a line of the log\n");
+    assert_eq!(files["recorder.bin"], "\u{1}\u{2}\u{3}");
+    assert_eq!(files["events.txt"].lines().count(), 6);
+    assert!(files["status.txt"].starts_with("Version: 6.2.0\n"));
+    assert!(files["status.json"].contains("\"cluster\": \"alpha\""));
+    assert!(files["system.txt"].contains("Linux version"));
+    assert!(files.values().all(|content| !content.contains("hush")));
+}
+
+#[test]
+fn a_key_given_as_configuration_stays_at_home() {
+    let machine = machine_with_configuration("cman-key-1 00ff00ff\n");
+    machine.run("report --output r.tar.gz").done();
+    let (_, files) = unpack(&file(&machine, "r.tar.gz"));
+    assert_eq!(files["cluster.conf"], "***\n");
+}
+
+#[test]
+fn without_a_daemon_there_is_a_report_that_says_so() {
+    let machine = Machine::new();
+    fs::write(file(&machine, "mine.conf"), CONFIGURATION).unwrap();
+    let ran = machine.run("report --config mine.conf --json");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let problem = "daemon: The cluster daemon is not running: there is no RUN_DIR/cman.sock.";
+    assert_eq!(ran.json()["problems"], serde_json::json!([problem]));
+    let (directory, files) = unpack(&file(&machine, ran.json()["file"].as_str().unwrap()));
+    assert_eq!(ran.json()["file"], format!("{directory}.tar.gz"));
+    assert!(directory.starts_with("cman-report-unknown-20"), "{directory}");
+    let names: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_eq!(names, ["cluster.conf", "problems.txt", "system.txt"]);
+}
+
+#[test]
+fn a_report_overwrites_nothing() {
+    let machine = Machine::new();
+    fs::write(file(&machine, "r.tar.gz"), "precious").unwrap();
+    let said = machine.run("report --output r.tar.gz").failed(1);
+    assert_eq!(
+        said,
+        "cman_tool: r.tar.gz exists; a report overwrites nothing.\n\
+         Name another file with --output.\n"
+    );
+    assert_eq!(fs::read(file(&machine, "r.tar.gz")).unwrap(), b"precious");
+}

@@ -1,0 +1,74 @@
+//! Wrong usage and no daemon.
+
+use crate::support::{Machine, assert_text};
+use serde_json::json;
+
+#[test]
+fn wrong_usage_ends_with_1() {
+    let machine = Machine::new();
+    for line in [
+        "",
+        "frobnicate",
+        "status --frobnicate",
+        "wait -t soon",
+        "nodes -F color",
+        "leave quickly",
+        "kill",
+        "status extra",
+    ] {
+        let ran = machine.run(line);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{line}");
+        assert!(ran.err.starts_with("cman_tool: "), "{line}: {}", ran.err);
+    }
+}
+
+#[test]
+fn wrong_usage_as_json() {
+    let ran = Machine::new().run("nodes -F color --json");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
+    let error = ran.json()["error"].as_str().unwrap().to_owned();
+    assert!(error.starts_with("invalid value 'color'"), "{error}");
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let machine = Machine::new();
+    assert_text("help.txt", &machine.run("--help").done());
+    assert_eq!(machine.run("-V").done(), concat!("cman_tool ", env!("CARGO_PKG_VERSION"), "\n"));
+    for verb in ["join", "leave", "kill", "wait", "status", "nodes", "events", "report", "keygen"] {
+        assert!(machine.run(&format!("{verb} -h")).done().contains("Usage:"), "{verb}");
+    }
+}
+
+#[test]
+fn without_a_daemon_everything_says_how_to_start_one() {
+    let machine = Machine::new();
+    for line in ["status", "nodes", "version", "wait", "events", "leave", "kill -n n1"] {
+        let said = machine.run(line).failed(1);
+        let socket = if matches!(line, "leave" | "kill -n n1") { "admin" } else { "cman" };
+        assert_eq!(
+            said,
+            format!(
+                "cman_tool: The cluster daemon is not running: there is no RUN_DIR/{socket}.sock.\n\
+                 Start it with `cman_tool join` or `systemctl start cman`; if it uses another run \
+                 directory, name that with --run-dir.\n"
+            ),
+            "{line}"
+        );
+        let ran = machine.run(&format!("{line} --json"));
+        assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{line}");
+        let error = &ran.json()["error"];
+        let expected =
+            format!("The cluster daemon is not running: there is no RUN_DIR/{socket}.sock.");
+        assert_eq!(*error, json!(expected), "{line}");
+    }
+}
+
+#[test]
+fn the_run_directory_is_moved_by_option_and_environment() {
+    let machine = Machine::new();
+    let said = machine.run("status --run-dir /nowhere").failed(1);
+    assert!(said.contains("/nowhere/cman.sock"), "{said}");
+    let said = machine.run("--run-dir /nowhere status").failed(1);
+    assert!(said.contains("/nowhere/cman.sock"), "{said}");
+}
