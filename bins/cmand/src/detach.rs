@@ -27,6 +27,8 @@ pub(crate) fn start_again() -> ExitCode {
 }
 
 fn run_again() -> io::Result<ExitCode> {
+    // On an old kernel the daemon holds what we were given, which is untidy and no more.
+    let _old_kernel = cman_io::descriptors::keep_from_children();
     let mut daemon = Command::new(env::current_exe()?)
         .args(env::args_os().skip(1))
         .arg("--detached")

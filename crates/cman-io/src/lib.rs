@@ -15,6 +15,7 @@
 //! | [`state`] | what survives a restart: one small file, replaced atomically |
 //! | [`disk_thread`] | writes that file, so that nobody else waits for a disk |
 //! | [`lock_file`] | one daemon per directory |
+//! | [`descriptors`] | not holding what somebody else opened |
 #![deny(
     unsafe_op_in_unsafe_fn,
     clippy::multiple_unsafe_ops_per_block,
@@ -22,6 +23,7 @@
 )]
 
 pub mod clock;
+pub mod descriptors;
 pub mod disk_thread;
 pub mod interface;
 pub mod lease_page;
