@@ -17,6 +17,7 @@ use crate::{
 };
 use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
 use cman_node::{Node, Stored};
+use rustix::fs::Mode;
 use std::{
     path::Path,
     sync::{Arc, Mutex, mpsc::sync_channel},
@@ -34,6 +35,8 @@ const REPORTS_MAX: usize = 1024;
 /// # Errors
 /// When it could not start; nothing is left behind then.
 pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
+    // The lease page and the process number are for everybody; what is not says so itself.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let mut prepared = prepare(args)?;
     let memory_locked = note(&mut prepared.notes, sched::lock_memory());
     let (public, admin) = prepared.run_dir.listen()?;
