@@ -70,6 +70,24 @@ impl Votes {
         needed.into_iter().min().unwrap_or(u32::MAX)
     }
 
+    /// Whether the members of `view` have to be quorate when nothing disturbs them: they have
+    /// votes enough, however those are counted, and need not wait for anybody.
+    #[must_use]
+    pub fn must_suffice(&self, cluster: &Cluster, view: &View) -> bool {
+        let all_here = cluster.votes.iter().all(|(node, _)| view.member_of_node(*node).is_some());
+        self.ways(cluster, view).iter().all(|(votes, needed)| votes >= needed)
+            && (all_here || !cluster.wait_for_all)
+    }
+
+    /// Votes and needed votes of a view, counted in the two ways that may be right.
+    fn ways(&self, cluster: &Cluster, view: &View) -> [(u32, u32); 2] {
+        self.not_expected(view).map(|gone| {
+            let counted = view.nodes().filter(|node| !gone.contains(node));
+            let votes = counted.map(|node| cluster.votes_of(node)).sum();
+            (votes, needed_without(cluster, &gone))
+        })
+    }
+
     /// `me` installed a view.
     pub fn install(&mut self, cluster: &Cluster, me: MemberId, view: &View) {
         let missing = cluster.votes.iter().any(|(node, _)| {
@@ -86,11 +104,7 @@ impl Votes {
         if cluster.wait_for_all && !self.have_seen_all.contains(me) {
             return fail("wait for all", format!("may act in {:?} too early", view.id));
         }
-        let ways = self.not_expected(view).map(|gone| {
-            let counted = view.nodes().filter(|node| !gone.contains(node));
-            let votes: u32 = counted.map(|node| cluster.votes_of(node)).sum();
-            (votes, needed_without(cluster, &gone))
-        });
+        let ways = self.ways(cluster, view);
         if !ways.iter().any(|(votes, needed)| votes >= needed) {
             return fail(
                 "votes of a majority",

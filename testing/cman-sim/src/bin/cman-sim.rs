@@ -1,0 +1,249 @@
+//! `cman-sim`: whole clusters in simulated time, from the command line.
+
+use clap::{Parser, Subcommand};
+use cman_sim::{
+    faults::Kind,
+    runner::{self, Batch, Run, Summary},
+    scale, scenarios,
+    swarm::Order,
+};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Deterministic simulation of whole clusters.
+#[derive(Debug, Parser)]
+#[command(name = "cman-sim", version)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lives of clusters drawn from seeds, with faults; stops at the first broken invariant.
+    Run(RunArgs),
+    /// One scenario by its name.
+    Scenario {
+        /// The name; see `list`.
+        name: String,
+        /// Print the column log.
+        #[arg(long)]
+        verbose: bool,
+        /// The seed that decides chance.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Names of scenarios and kinds of faults.
+    List,
+    /// Large clusters: work per second of an ordinary member and of the coordinator.
+    Scale {
+        /// Numbers of nodes.
+        #[arg(long, value_delimiter = ',', default_values_t = [100, 1000])]
+        nodes: Vec<usize>,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArgs {
+    /// How many seeds.
+    #[arg(long, default_value_t = 1000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Number of nodes; drawn from each seed if not given (2 to 9).
+    #[arg(long)]
+    nodes: Option<usize>,
+    /// Only faults of this kind, or `permanent` for faults that never end; see `list`.
+    #[arg(long)]
+    only: Option<String>,
+    /// Threads.
+    #[arg(long, default_value_t = 2)]
+    jobs: usize,
+    /// Go on after a failure.
+    #[arg(long)]
+    keep_going: bool,
+    /// Print the column log of every event (use it with one seed).
+    #[arg(long)]
+    verbose: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Run(args) => run(&args),
+        Command::Scenario { name, verbose, seed, json } => scenario(&name, verbose, seed, json),
+        Command::List => {
+            list();
+            Ok(true)
+        }
+        Command::Scale { nodes, json } => scale::report(&nodes, json).map_err(|v| v.to_string()),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(sentence) => {
+            eprintln!("cman-sim: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn kind_of(only: Option<&str>) -> Result<Run, String> {
+    match only {
+        None => Ok(Run::Swarm(None)),
+        Some("permanent") => Ok(Run::Permanent),
+        Some(name) => Kind::named(name)
+            .map(|kind| Run::Swarm(Some(kind)))
+            .ok_or_else(|| format!("no kind of fault is called {name}; try: cman-sim list")),
+    }
+}
+
+fn run(args: &RunArgs) -> Result<bool, String> {
+    let run = kind_of(args.only.as_deref())?;
+    if args.nodes.is_some_and(|nodes| !(1..=64).contains(&nodes)) {
+        return Err("--nodes takes 1 to 64; for more see: cman-sim scale".to_owned());
+    }
+    if args.verbose {
+        return verbose(args, run);
+    }
+    let batch = Batch {
+        from: args.from,
+        seeds: args.seeds,
+        nodes: args.nodes,
+        run,
+        jobs: args.jobs,
+        keep_going: args.keep_going,
+        progress: !args.json,
+    };
+    let summary = runner::run(&batch);
+    let complete = run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none();
+    let missed =
+        if complete { summary.reach.missed(summary.seeds) } else { Vec::new() };
+    if args.json {
+        println!("{}", as_json(args, &summary));
+    } else {
+        print_summary(args, &summary);
+        for (place, count, minimum) in &missed {
+            println!("NOT REACHED: {}: {count}, at least {minimum} expected", place.text());
+        }
+    }
+    Ok(summary.failures.is_empty() && (missed.is_empty() || !summary.failures.is_empty()))
+}
+
+fn verbose(args: &RunArgs, run: Run) -> Result<bool, String> {
+    let mut good = true;
+    for seed in args.from..args.from + args.seeds {
+        let order =
+            Order { seed, nodes: args.nodes, live: true, log: true, ..Order::default() };
+        let outcome = runner::run_seed(run, &order);
+        match outcome.check {
+            Ok(()) => println!("seed {seed}: nothing broken"),
+            Err(violation) => {
+                println!("seed {seed}: BROKEN {violation}");
+                good = false;
+            }
+        }
+    }
+    Ok(good)
+}
+
+fn replay_command(args: &RunArgs, seed: u64, nodes: usize) -> String {
+    let only = args.only.as_ref().map_or(String::new(), |only| format!(" --only {only}"));
+    format!("cargo xtask sim --seeds 1 --from {seed} --nodes {nodes}{only} --verbose")
+}
+
+fn print_summary(args: &RunArgs, summary: &Summary) {
+    if let Some(first) = summary.failures.first() {
+        for line in &first.tail {
+            println!("{line}");
+        }
+        println!();
+    }
+    for failure in &summary.failures {
+        println!("seed {}: BROKEN {}", failure.seed, failure.violation);
+        println!("    again: {}", replay_command(args, failure.seed, failure.nodes));
+    }
+    print!("{}", summary.reach);
+    println!(
+        "{} seeds, {} failed, {} simulated hours in {:.1} s",
+        summary.seeds,
+        summary.failures.len(),
+        summary.simulated.as_secs() / 3600,
+        summary.took.as_secs_f64()
+    );
+}
+
+fn as_json(args: &RunArgs, summary: &Summary) -> serde_json::Value {
+    let failures: Vec<_> = summary
+        .failures
+        .iter()
+        .map(|failure| {
+            json!({
+                "seed": failure.seed,
+                "nodes": failure.nodes,
+                "invariant": failure.violation.invariant,
+                "at_ns": failure.violation.at,
+                "concerned": failure.violation.nodes.iter().map(|n| n.get()).collect::<Vec<_>>(),
+                "what": failure.violation.what,
+                "replay": replay_command(args, failure.seed, failure.nodes),
+            })
+        })
+        .collect();
+    let reach: serde_json::Map<_, _> = cman_sim::reach::Place::ALL
+        .iter()
+        .map(|place| (place.text().to_owned(), json!(summary.reach.count(*place))))
+        .collect();
+    json!({
+        "seeds": summary.seeds,
+        "failures": failures,
+        "reach": reach,
+        "simulated_seconds": summary.simulated.as_secs(),
+        "seconds": summary.took.as_secs_f64(),
+    })
+}
+
+fn scenario(name: &str, verbose: bool, seed: u64, json: bool) -> Result<bool, String> {
+    let Some(scenario) = scenarios::named(name) else {
+        return Err(format!("no scenario is called {name}; try: cman-sim list"));
+    };
+    let outcome = scenarios::run(&scenario, seed, verbose);
+    if json {
+        let broken = outcome.check.as_ref().err().map(ToString::to_string);
+        println!("{}", json!({ "scenario": name, "seed": seed, "broken": broken }));
+        return Ok(broken.is_none());
+    }
+    match outcome.check {
+        Ok(()) => {
+            println!("{name}: nothing broken");
+            Ok(true)
+        }
+        Err(violation) => {
+            for line in &outcome.tail {
+                println!("{line}");
+            }
+            println!("{name}: BROKEN {violation}");
+            Ok(false)
+        }
+    }
+}
+
+fn list() {
+    println!("scenarios:");
+    for scenario in scenarios::all() {
+        println!("  {:<40} {}", scenario.name, scenario.text);
+    }
+    println!("kinds of faults (--only):");
+    for kind in Kind::ALL {
+        println!("  {:<40} {}", kind.name(), kind.text());
+    }
+    println!("  {:<40} faults that never end, to count views", "permanent");
+}
