@@ -23,11 +23,10 @@ fn what(event: &Event) -> String {
         }
         Event::Quorum(event) => {
             let state = if event.quorate { "quorate" } else { "inquorate" };
-            let votes = format!("{} of {} votes", event.votes, event.expected_votes);
-            with_text(format!("{state}, {votes}, {} needed", event.needed), &event.text)
+            with_text(state.to_owned(), &event.text)
         }
         Event::Shutdown(event) => with_text("shutdown".to_owned(), &event.text),
-        Event::View(event) => with_text(view(event), &event.text),
+        Event::View(event) => with_text(view(event), &reasons(event)),
         // Events that the library knows and this tool does not.
         other => format!("{other:?}"),
     }
@@ -43,6 +42,13 @@ fn view(event: &ViewEvent) -> String {
         }
     }
     text
+}
+
+/// Why each of them came or went. The event's own text says the same again, with the members.
+fn reasons(event: &ViewEvent) -> String {
+    let reasons = event.reasons.iter();
+    let reasons = reasons.map(|r| format!("node {} {} ({})", r.node, r.reason, r.evidence));
+    reasons.collect::<Vec<_>>().join("; ")
 }
 
 fn ids(nodes: &[NodeId]) -> String {
