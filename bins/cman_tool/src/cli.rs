@@ -26,8 +26,8 @@ pub(crate) struct Cli {
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     /// Where the daemon's sockets are
-    #[arg(long, global = true, value_name = "DIR", env = paths::RUN_DIR_ENV, hide_env_values = true)]
-    #[arg(default_value = paths::RUN_DIR)]
+    #[arg(long, global = true, value_name = "DIR", default_value = paths::RUN_DIR)]
+    #[arg(env = paths::RUN_DIR_ENV, hide_env_values = true)]
     pub(crate) run_dir: PathBuf,
     /// Print one JSON object instead of text, also for errors
     #[arg(long, global = true)]
@@ -184,8 +184,34 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
+    const MANUAL: &str = include_str!("../../../docs/manual/cman_tool.8.md");
+
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_manual_has_every_verb_and_every_option() {
+        let command = Cli::command();
+        assert_options("OPTIONS OF EVERY VERB", &command, chapter("## OPTIONS OF EVERY VERB"));
+        for verb in command.get_subcommands() {
+            let name = verb.get_name();
+            assert_options(name, verb, chapter(&format!("### {name}")));
+        }
+    }
+
+    /// From a title to the next.
+    fn chapter(title: &str) -> &'static str {
+        let (_, text) = MANUAL.split_once(&format!("\n{title}\n")).expect(title);
+        text.split("\n##").next().unwrap_or(text)
+    }
+
+    fn assert_options(name: &str, command: &clap::Command, chapter: &str) {
+        for option in command.get_arguments().filter(|option| !option.is_hide_set()) {
+            if let Some(long) = option.get_long() {
+                assert!(chapter.contains(&format!("`--{long}`")), "{name}: --{long}");
+            }
+        }
     }
 }
