@@ -125,6 +125,15 @@ pub(crate) fn no_common_version(lowest: u16, highest: u16) -> ErrorReply {
     }
 }
 
+/// To a client for whom there is no room.
+pub(crate) fn too_many_clients() -> ErrorReply {
+    ErrorReply {
+        code: ErrorCode::Busy,
+        text: "too many clients are connected to this daemon".to_owned(),
+        advice: "end some of them, or try again".to_owned(),
+    }
+}
+
 /// To a request on the socket for reading.
 pub(crate) fn not_permitted() -> ErrorReply {
     ErrorReply {

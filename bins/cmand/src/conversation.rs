@@ -44,10 +44,21 @@ enum End {
     Slow,
     #[error("it did not keep to the protocol: {0}")]
     Garbage(String),
+    #[error("it speaks only versions {lowest} to {highest}")]
+    Version { lowest: u16, highest: u16 },
     #[error("this daemon ends")]
     Ending,
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// Tells a client that there is no room for it, as far as that can be said without waiting.
+pub(crate) fn turn_away(stream: &UnixStream) {
+    let reply = Message::Reply(Reply::Error(answer::too_many_clients()));
+    if let Ok(bytes) = encode(&reply) {
+        // It may be gone already.
+        let _gone = stream.try_write(&bytes);
+    }
 }
 
 /// Serves one client until it goes, misbehaves, or `ending` is set.
@@ -130,9 +141,9 @@ impl Conversation {
 
     async fn welcome(&mut self, hello: &Hello) -> Result<(), End> {
         let Some(version) = hello.common_version() else {
-            let Hello { lowest, highest, .. } = hello;
-            self.reply(Reply::Error(answer::no_common_version(*lowest, *highest))).await?;
-            return Err(End::Garbage(format!("versions {lowest} to {highest}")));
+            let Hello { lowest, highest, .. } = *hello;
+            self.reply(Reply::Error(answer::no_common_version(lowest, highest))).await?;
+            return Err(End::Version { lowest, highest });
         };
         tracing::debug!("client {} speaks version {version}", hello.program);
         let release = env!("CARGO_PKG_VERSION").to_owned();

@@ -27,6 +27,7 @@ mod engine_thread;
 mod history;
 mod hub;
 mod log;
+mod moderation;
 mod node_setup;
 mod peers;
 mod present;

@@ -4,6 +4,7 @@ use crate::{
     context::Context,
     conversation::{self, Access, encode_event},
     engine::{Outcome, Report},
+    moderation::Moderation,
     systemd::Systemd,
 };
 use cman_io::clock;
@@ -44,6 +45,8 @@ pub(crate) struct Service {
     public: UnixListener,
     admin: UnixListener,
     clients: JoinSet<()>,
+    /// Clients that could not be served.
+    troubles: Moderation,
     /// Set when the conversations are to end.
     ending: watch::Sender<bool>,
     signals: Signals,
@@ -88,6 +91,7 @@ impl Service {
             public: UnixListener::from_std(public)?,
             admin: UnixListener::from_std(admin)?,
             clients: JoinSet::new(),
+            troubles: Moderation::default(),
             ending: watch::Sender::new(false),
             signals,
             asked_to_end: 0,
@@ -180,9 +184,10 @@ impl Service {
 
     async fn accept<A>(&mut self, client: io::Result<(UnixStream, A)>, access: Access) {
         match client {
-            // Closing is all the answer there is: every word would need another descriptor's time.
-            Ok(_) if self.clients.len() >= CLIENTS_MAX => {
-                tracing::warn!("a client was turned away: {CLIENTS_MAX} are connected");
+            Ok((stream, _)) if self.clients.len() >= CLIENTS_MAX => {
+                conversation::turn_away(&stream);
+                let what = || format!("a client was turned away: {CLIENTS_MAX} are connected");
+                self.troubles.complain(clock::now(), what);
             }
             Ok((stream, _)) => {
                 let ending = self.ending.subscribe();
@@ -190,7 +195,8 @@ impl Service {
                 self.clients.spawn(conversation::serve(stream, access, context, ending));
             }
             Err(error) => {
-                tracing::warn!("cannot accept a client: {error}");
+                let what = || format!("cannot accept a client: {error}");
+                self.troubles.complain(clock::now(), what);
                 sleep(ACCEPT_AGAIN_AFTER).await;
             }
         }

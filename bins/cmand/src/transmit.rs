@@ -1,23 +1,18 @@
-//! Sending what the node wants sent, and complaining about the network in moderation.
+//! Sending what the node wants sent.
 
-use crate::engine_thread::io_lane;
+use crate::{engine_thread::io_lane, moderation::Moderation};
 use cman_io::{
     clock,
     udp::{self, UdpSockets},
 };
 use cman_node::{Destination, Lane, Transmit};
 use cman_types::Instant;
-use std::{io, net::SocketAddr, time::Duration};
-
-/// The least time between two complaints.
-const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
+use std::{io, net::SocketAddr};
 
 /// Sends datagrams; what cannot be sent is lost, as it could be anywhere else on its way.
 #[derive(Debug, Default)]
 pub(crate) struct Transmitter {
-    complained_at: Option<Instant>,
-    /// Failures since the last complaint.
-    failures: u64,
+    failures: Moderation,
 }
 
 impl Transmitter {
@@ -41,19 +36,9 @@ impl Transmitter {
         }
     }
 
-    /// Logs a failure, at most every ten seconds.
+    /// Logs a failure, in moderation.
     pub(crate) fn complain(&mut self, now: Instant, what: &str, error: &io::Error) {
-        self.failures += 1;
-        let due = self.complained_at.is_none_or(|last| now.since(last) >= COMPLAIN_EVERY);
-        if !due {
-            return;
-        }
-        match self.failures {
-            1 => tracing::warn!("{what}: {error}"),
-            count => tracing::warn!("{what}: {error} ({count} failures since the last report)"),
-        }
-        self.complained_at = Some(now);
-        self.failures = 0;
+        self.failures.complain(now, || format!("{what}: {error}"));
     }
 }
 

@@ -22,7 +22,7 @@ mod tests {
 
     #[test]
     fn inherited_descriptors_end_with_this_process() {
-        let inherited = fcntl_dupfd_cloexec(std::io::stdin(), 100).unwrap();
+        let inherited = fcntl_dupfd_cloexec(io::stdin(), 100).unwrap();
         fcntl_setfd(&inherited, FdFlags::empty()).unwrap();
         keep_from_children().unwrap();
         assert_eq!(fcntl_getfd(&inherited), Ok(FdFlags::CLOEXEC));
