@@ -88,7 +88,7 @@ impl Engine {
         let watch = &normal.watch;
         let silent = now.since(watch.contact);
         let beat_due = now >= watch.next_beat || self.grant_due(now);
-        let ask = silent > timing.share(RELAY_AFTER) || watch.listed_late;
+        let ask = silent >= timing.share(RELAY_AFTER) || watch.listed_late;
         let ask = ask && now >= watch.next_who;
         if beat_due {
             self.beat_to_hubs(now, coordinator);
