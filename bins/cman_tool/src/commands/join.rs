@@ -14,7 +14,10 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
-    sync::mpsc::{self, Receiver},
+    sync::{
+        Arc,
+        mpsc::{self, Receiver},
+    },
     thread,
     time::Duration,
 };
@@ -29,9 +32,9 @@ pub(super) fn run(common: &Common, args: &Join) -> Result<(), Failure> {
     args.historic.check()?;
     refuse_second(common)?;
     let deadline = Deadline::after(args.timeout);
-    let progress = Progress::new(common.json);
+    let progress = Arc::new(Progress::new(common.json));
     progress.say("Waiting for the cluster daemon to start");
-    start(common, args, deadline)?;
+    start(common, args, deadline, &progress)?;
     let goal = match (args.wait, args.quorum) {
         (_, true) => Goal::Quorum,
         (true, false) => Goal::Membership,
@@ -58,14 +61,21 @@ fn refuse_second(common: &Common) -> Result<(), Failure> {
 }
 
 /// Starts the daemon. It detaches, and its first process ends, when its sockets answer.
-fn start(common: &Common, args: &Join, deadline: Deadline) -> Result<(), Failure> {
+fn start(
+    common: &Common,
+    args: &Join,
+    deadline: Deadline,
+    progress: &Arc<Progress>,
+) -> Result<(), Failure> {
     let mut child = command(common, args)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| cannot_run(&error))?;
-    let said = child.stderr.take().map(|stderr| relay(stderr, common.json));
+    // With JSON its last line becomes a part of the answer.
+    let shown = (!common.json).then(|| Arc::clone(progress));
+    let said = child.stderr.take().map(|stderr| relay(stderr, shown));
     let status = wait_for_exit(&mut child, deadline)?;
     let last_words = said.map(|said| last_words(&said)).unwrap_or_default();
     if !status.success() {
@@ -119,14 +129,14 @@ fn cannot_run(error: &io::Error) -> Failure {
     Failure::failed(format!("Cannot start {}: {error}.", program.display()), "")
 }
 
-/// Passes on what the daemon says while it starts, and keeps it. It may let go of its stderr late
+/// Passes on what the daemon says while it starts, and shows it. It may let go of its stderr late
 /// or never, so this does not wait for the end.
-fn relay(stderr: ChildStderr, json: bool) -> Receiver<String> {
+fn relay(stderr: ChildStderr, shown: Option<Arc<Progress>>) -> Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if !json {
-                eprintln!("{line}");
+            if let Some(progress) = &shown {
+                progress.line(&line);
             }
             if sender.send(line).is_err() {
                 return;

@@ -11,6 +11,7 @@ use cman_client::{
     connection::PATIENCE,
     ipc::{StatusReply, nodes::NodeState, status::State},
 };
+use cman_types::NodeId;
 use std::time::Duration;
 
 /// How often the daemon is asked.
@@ -51,7 +52,7 @@ pub(super) fn until(
         if goal.is_reached(&status)? {
             return Ok(());
         }
-        let waiting = goal.waiting(&status, &missing(&mut daemon));
+        let waiting = goal.waiting(&status, &missing(&mut daemon, status.node));
         if deadline.has_passed() {
             let advice = "`cman_tool status` and `cman_tool nodes` show more; the daemon's log \
                           says why nodes are missing.";
@@ -108,11 +109,12 @@ fn patience(deadline: Deadline) -> Duration {
     deadline.left().map_or(PATIENCE, |left| left.clamp(LAST_PATIENCE, PATIENCE))
 }
 
-/// The names of the configured nodes that are no members. None if the daemon does not say: this
-/// is only told to a user who waits anyway.
-fn missing(daemon: &mut Connection) -> Vec<String> {
+/// The names of the other configured nodes that are no members. None if the daemon does not say:
+/// this is only told to a user who waits anyway.
+fn missing(daemon: &mut Connection, own: NodeId) -> Vec<String> {
     let nodes = daemon.nodes().map(|reply| reply.nodes).unwrap_or_default();
-    let missing = nodes.into_iter().filter(|node| node.state != NodeState::Member);
+    let others = nodes.into_iter().filter(|node| node.id != own);
+    let missing = others.filter(|node| node.state != NodeState::Member);
     missing.map(|node| node.name).collect()
 }
 
