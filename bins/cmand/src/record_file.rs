@@ -90,11 +90,23 @@ mod tests {
         recorder.drained(Instant::ZERO);
         recorder.finish(Instant::ZERO);
         let expected = recorder.pieces(Instant::ZERO).concat();
-        drop(recorder);
+        // The recorder itself lives on, as it does in the panic hook.
         thread.join().unwrap();
         let written = std::fs::read(&path).unwrap();
         assert!(written.starts_with(MAGIC));
         assert_eq!(written, expected);
         assert!(start(&path).is_err(), "an old recording is never overwritten");
+    }
+
+    #[test]
+    fn after_a_panic_the_records_are_found_unless_they_were_being_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("panic-1.rec");
+        let recorder = Mutex::new(Recorder::new(Instant::ZERO, "me 1\n", None));
+        let held = recorder.lock().unwrap();
+        assert_eq!(write_pieces(&recorder, &path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(held);
+        write_pieces(&recorder, &path).unwrap();
+        assert!(std::fs::read(&path).unwrap().starts_with(MAGIC));
     }
 }

@@ -158,9 +158,10 @@ impl Recorder {
         pieces
     }
 
-    /// Hands the last, unfinished chunk to the file.
+    /// Hands the last, unfinished chunk to the file, and ends it.
     pub(crate) fn finish(&mut self, now: Instant) {
         self.close_chunk(now);
+        self.file = None;
     }
 
     fn record(&mut self, kind: u8, now: Instant, rest: impl FnOnce(&mut Vec<u8>)) {
