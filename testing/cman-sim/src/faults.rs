@@ -209,7 +209,11 @@ impl Faults {
     /// A dead node will start again; until then its disk and wall clock may suffer.
     fn bring_back(&mut self, world: &mut World, dead: usize) {
         let host = &mut world.hosts[dead];
+        // A node that left with remove keeps its state: forgetting that it gave up its votes is
+        // outside of the promise.
+        let removed = host.disk.content().is_some_and(|content| content.removed);
         match self.prng.below(8) {
+            _ if removed => {}
             0 => host.disk.lose(),
             1 => host.disk.roll_back(1 + usize::try_from(self.prng.below(12)).unwrap_or(0)),
             2 => host.disk.roll_back(1),

@@ -68,6 +68,13 @@ impl History {
         self.lives.get(member).map_or(Some(0), |life| life.died)
     }
 
+    /// Whether a member has said *recovered* for a ballot, or proposed it itself.
+    #[must_use]
+    pub fn has_confirmed(&self, member: &MemberId, ballot: ViewId) -> bool {
+        ballot.coordinator == *member
+            || self.confirmed.get(&ballot).is_some_and(|members| members.contains(member))
+    }
+
     /// A member installs a view. Returns the view that it had installed before.
     pub fn install(
         &mut self,

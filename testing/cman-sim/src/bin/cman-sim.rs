@@ -8,7 +8,7 @@ use cman_sim::{
     swarm::Order,
 };
 use serde_json::json;
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 /// Deterministic simulation of whole clusters.
 #[derive(Debug, Parser)]
@@ -173,6 +173,9 @@ fn print_summary(args: &RunArgs, summary: &Summary) {
         println!("    again: {}", replay_command(args, failure.seed, failure.nodes));
     }
     print!("{}", summary.reach);
+    for (invariant, count) in by_invariant(summary) {
+        println!("{count:>12}  BROKEN {invariant}");
+    }
     println!(
         "{} seeds, {} failed, {} simulated hours in {:.1} s",
         summary.seeds,
@@ -180,6 +183,14 @@ fn print_summary(args: &RunArgs, summary: &Summary) {
         summary.simulated.as_secs() / 3600,
         summary.took.as_secs_f64()
     );
+}
+
+fn by_invariant(summary: &Summary) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for failure in &summary.failures {
+        *counts.entry(failure.violation.invariant).or_insert(0) += 1;
+    }
+    counts
 }
 
 fn as_json(args: &RunArgs, summary: &Summary) -> serde_json::Value {

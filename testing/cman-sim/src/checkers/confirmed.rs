@@ -1,5 +1,8 @@
-//! a view is installed only when every proposed member has confirmed that it holds
-//! what it must.
+//! a proposer installs only when every proposed member has confirmed that it holds
+//! what it must; and nobody installs what it has not confirmed itself.
+//!
+//! A successor may install a view of a dead coordinator that not all confirmed (architecture,
+//! "view change"): it cannot know, if those that did not confirm are out of reach.
 
 use cman_types::{MemberId, View};
 
@@ -8,12 +11,17 @@ use crate::{
     violation::{Check, Violation},
 };
 
-/// `me` is about to install `view`. The coordinator need not tell itself that it is ready.
+/// `me` is about to install `view`. A coordinator need not tell itself that it is ready.
+///
+/// # Errors
+/// Somebody has not confirmed.
 pub fn check(history: &History, me: &MemberId, view: &View) -> Check {
-    let confirmed = history.confirmed.get(&view.id);
-    let missing = view.ids().find(|member| {
-        *member != view.id.coordinator && !confirmed.is_some_and(|set| set.contains(member))
-    });
+    let coordinator = view.id.coordinator;
+    let missing = if *me == coordinator {
+        view.ids().find(|member| *member != coordinator && !history.has_confirmed(member, view.id))
+    } else {
+        Some(*me).filter(|me| !history.has_confirmed(me, view.id))
+    };
     match missing {
         None => Ok(()),
         Some(member) => Err(Violation::new(
@@ -35,6 +43,8 @@ mod tests {
         let view = view(5, &[1, 2, 3]);
         history.confirmed.entry(view.id).or_default().insert(life(2));
         assert!(check(&history, &life(1), &view).is_err());
+        assert!(check(&history, &life(2), &view).is_ok());
+        assert!(check(&history, &life(3), &view).is_err());
         history.confirmed.entry(view.id).or_default().insert(life(3));
         assert!(check(&history, &life(1), &view).is_ok());
     }

@@ -3,9 +3,11 @@
 //! The proof sketch of section 12 bounds the end of a lease by the instant Q at which a quorum of
 //! grants answered beats sent at or after Q: grants are therefore sent after Q, and the lease
 //! ends at most L later. So whoever may act until E had grants worth a quorum that were sent at
-//! or after E - L, whatever way they took: that is checked against what was really sent.
+//! or after E - L, whatever way they took: that is checked against what was really sent. Whose
+//! grants they are does not matter, also of a node that has left since: a promise is a promise.
 
-use cman_types::{MemberId, View};
+use cman_types::NodeId;
+use std::collections::BTreeSet;
 
 use crate::{
     clock::{ERROR_MAX, PERFECT, Real, nanos},
@@ -28,12 +30,13 @@ pub fn rests_on_grants(history: &History, host: &Host, needed: u32) -> Check {
     };
     let length = nanos(host.cluster.lease()) * PERFECT / (PERFECT - ERROR_MAX) + SLACK;
     let since = host.claim.until.saturating_sub(length);
-    let granted = |member: &MemberId| {
-        history.granted.get(member).is_some_and(|&at| at >= since)
-            || (*member == me && may_grant_itself(view, me))
-    };
-    let votes: u32 =
-        view.ids().filter(granted).map(|member| host.cluster.votes_of(member.node)).sum();
+    let fresh = history.granted.iter().filter(|&(_, &at)| at >= since);
+    let mut granters: BTreeSet<NodeId> = fresh.map(|(member, _)| member.node).collect();
+    if view.id.coordinator == me {
+        // A coordinator grants itself without a word. A deputy that acts as hub says so in beats.
+        granters.insert(me.node);
+    }
+    let votes: u32 = granters.iter().map(|node| host.cluster.votes_of(*node)).sum();
     if votes >= needed {
         return Ok(());
     }
@@ -45,14 +48,9 @@ pub fn rests_on_grants(history: &History, host: &Host, needed: u32) -> Check {
             view.id,
             host.claim.until / 1_000_000,
             since / 1_000_000,
-            view.ids().filter(granted).map(|member| member.node).collect::<Vec<_>>(),
+            granters,
         ),
     ))
-}
-
-/// A coordinator grants itself without a word. A deputy that acts as hub said so in its beats.
-fn may_grant_itself(view: &View, me: MemberId) -> bool {
-    view.id.coordinator == me
 }
 
 /// After each wake-up: what the node told its clients agrees with what its page says.

@@ -63,16 +63,17 @@ fn own_lists(
     Ok(())
 }
 
-/// Two installers of one view: whoever comes from a view that the other one was proposed in and
-/// has not yet installed, would see it leave and join. R-24 completes that view first.
+/// Two installers of one view: if one comes from a view that the other one has confirmed but not
+/// yet installed, they would see each other leave and join. R-24 completes that view first.
 fn needless(history: &History, ahead: &Installer, behind: &Installer, event: &ViewEvent) -> Check {
     let Some(origin) = ahead.previous else {
         return Ok(());
     };
-    let shared = history
-        .views
-        .get(&origin)
-        .is_some_and(|record| record.members.contains(&behind.member));
+    let shared = history.has_confirmed(&behind.member, origin)
+        && history
+            .views
+            .get(&origin)
+            .is_some_and(|record| record.members.contains(&behind.member));
     let is_behind = behind.previous.is_none_or(|previous| previous.epoch < origin.epoch);
     if shared && is_behind {
         return Err(Violation::new(
@@ -161,6 +162,7 @@ mod tests {
             assert_eq!(install(&mut history, me, &first), Ok(()));
         }
         // Only node 1 installs view 6; node 2 is not completed before view 7.
+        history.confirmed.entry(view(6, &[1, 2]).id).or_default().insert(life(2));
         let second = event(view(6, &[1, 2]), &[1, 2], &[], &[]);
         assert_eq!(install(&mut history, 1, &second), Ok(()));
         let third = event(view(7, &[1, 2]), &[1], &[2], &[2]);

@@ -1,9 +1,10 @@
-//! Architecture, invariant 4: votes, counted by a second implementation that knows the truth
-//! about who is removed and who has seen whom.
+//! Architecture, invariant 4: votes, counted by a second, simple implementation.
 //!
-//! * expected = votes of the configured nodes that have not left with `remove`; needed = half of
-//!   it and one more (`two_node`: 1).
-//! * A node that left with `remove` counts again only in a view that is quorate without it.
+//! * needed = half of what is expected and one more (`two_node`: 1); expected are the votes of all
+//!   configured nodes but those of which this life knows that they left with `remove`. Knowledge
+//!   spreads from view to view. It is taken generously: whatever a life can know.
+//! * A life that began with the removed flag on its disk counts only after it was in a view that
+//!   is quorate without it.
 //! * With `wait_for_all` nobody acts who does not know, through a chain of views, of a view that
 //!   held all nodes.
 
@@ -15,118 +16,112 @@ use crate::{
     violation::{Check, Violation},
 };
 
-/// A node that was told to leave with `remove`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Removed {
-    /// The life that was told.
-    life: MemberId,
-    /// Whether it left in good order. If it died on the way, the others may or may not have
-    /// stopped expecting its votes, and both is right.
-    surely: bool,
+/// What one life can know.
+#[derive(Clone, Debug, Default)]
+struct Knowledge {
+    /// Nodes whose votes need not be expected.
+    removed: BTreeSet<NodeId>,
+    /// Whether it knows of a view that held all nodes.
+    all_seen: bool,
 }
 
 /// The truth about votes.
 #[derive(Debug, Default)]
 pub struct Votes {
-    removed: BTreeMap<NodeId, Removed>,
-    /// Lives that know of a view that held all nodes.
-    have_seen_all: BTreeSet<MemberId>,
+    knowledge: BTreeMap<MemberId, Knowledge>,
+    /// Lives that began as removed and were not taken back yet.
+    returning: BTreeSet<MemberId>,
 }
 
 impl Votes {
-    /// A node is told to leave with `remove`: from now on the others may stop expecting it.
-    pub fn removing(&mut self, life: MemberId) {
-        self.removed.insert(life.node, Removed { life, surely: false });
+    /// A life begins; `removed`: its disk says that it left with `remove`.
+    pub fn begin(&mut self, life: MemberId, removed: bool) {
+        let mut knowledge = Knowledge::default();
+        if removed {
+            knowledge.removed.insert(life.node);
+            self.returning.insert(life);
+        }
+        self.knowledge.insert(life, knowledge);
     }
 
-    /// A node that was told to leave has left in good order.
-    pub fn left(&mut self, life: &MemberId) {
-        if let Some(removed) = self.removed.get_mut(&life.node) {
-            removed.surely |= removed.life == *life;
+    /// A life ends.
+    pub fn end(&mut self, life: &MemberId) {
+        self.knowledge.remove(life);
+        self.returning.remove(life);
+    }
+
+    /// A node is told to leave with `remove`: from now on anybody may stop expecting its votes.
+    pub fn removing(&mut self, node: NodeId) {
+        for knowledge in self.knowledge.values_mut() {
+            knowledge.removed.insert(node);
         }
     }
 
-    /// Whether the node gave up its votes and was not taken back yet.
+    /// The fewest votes with which `me` may act.
     #[must_use]
-    pub fn is_removed(&self, node: NodeId) -> bool {
-        self.removed.contains_key(&node)
+    pub fn needed(&self, cluster: &Cluster, me: &MemberId) -> u32 {
+        let removed = self.knowledge.get(me).map(|knowledge| &knowledge.removed);
+        let not_expected = removed.into_iter().flatten().map(|node| cluster.votes_of(*node));
+        cluster.needed(not_expected.sum())
     }
 
-    /// The nodes whose votes count as given up in `view`, in the two ways that may be right.
-    fn not_expected(&self, view: &View) -> [BTreeSet<NodeId>; 2] {
-        let gone = |unsure: bool| {
-            let gone = self.removed.values().filter(|removed| {
-                (removed.surely || unsure) && !view.contains(&removed.life)
-            });
-            gone.map(|removed| removed.life.node).collect()
-        };
-        [gone(true), gone(false)]
-    }
-
-    /// The fewest votes with which anybody may act in `view`.
-    #[must_use]
-    pub fn needed(&self, cluster: &Cluster, view: &View) -> u32 {
-        let needed = self.not_expected(view).map(|gone| needed_without(cluster, &gone));
-        needed.into_iter().min().unwrap_or(u32::MAX)
+    /// The votes of a view that count.
+    fn counted(&self, cluster: &Cluster, view: &View) -> u32 {
+        let counted = view.ids().filter(|member| !self.returning.contains(member));
+        counted.map(|member| cluster.votes_of(member.node)).sum()
     }
 
     /// Whether the members of `view` have to be quorate when nothing disturbs them: they have
-    /// votes enough, however those are counted, and need not wait for anybody.
+    /// votes enough even if all nodes are expected, and need not wait for anybody.
     #[must_use]
     pub fn must_suffice(&self, cluster: &Cluster, view: &View) -> bool {
         let all_here = cluster.votes.iter().all(|(node, _)| view.member_of_node(*node).is_some());
-        self.ways(cluster, view).iter().all(|(votes, needed)| votes >= needed)
-            && (all_here || !cluster.wait_for_all)
-    }
-
-    /// Votes and needed votes of a view, counted in the two ways that may be right.
-    fn ways(&self, cluster: &Cluster, view: &View) -> [(u32, u32); 2] {
-        self.not_expected(view).map(|gone| {
-            let counted = view.nodes().filter(|node| !gone.contains(node));
-            let votes = counted.map(|node| cluster.votes_of(node)).sum();
-            (votes, needed_without(cluster, &gone))
-        })
+        self.counted(cluster, view) >= cluster.needed(0) && (all_here || !cluster.wait_for_all)
     }
 
     /// `me` installed a view.
     pub fn install(&mut self, cluster: &Cluster, me: MemberId, view: &View) {
-        let missing = cluster.votes.iter().any(|(node, _)| {
-            view.member_of_node(*node).is_none() && !self.removed.contains_key(node)
-        });
-        if !missing || view.ids().any(|member| self.have_seen_all.contains(&member)) {
-            self.have_seen_all.insert(me);
+        let mut learnt = Knowledge::default();
+        for known in view.ids().filter_map(|member| self.knowledge.get(&member)) {
+            learnt.removed.extend(&known.removed);
+            learnt.all_seen |= known.all_seen;
         }
+        learnt.all_seen |= cluster.votes.iter().all(|(node, _)| {
+            view.member_of_node(*node).is_some() || learnt.removed.contains(node)
+        });
+        self.knowledge.insert(me, learnt);
     }
 
     /// `me` may act in `view`.
+    ///
+    /// # Errors
+    /// It may not.
     pub fn check(&mut self, cluster: &Cluster, me: &MemberId, view: &View) -> Check {
         let fail = |invariant, what| Err(Violation::new(invariant, &[me.node], what));
-        if cluster.wait_for_all && !self.have_seen_all.contains(me) {
+        let all_seen = self.knowledge.get(me).is_some_and(|knowledge| knowledge.all_seen);
+        if cluster.wait_for_all && !all_seen {
             return fail("wait for all", format!("may act in {:?} too early", view.id));
         }
-        let ways = self.ways(cluster, view);
-        if !ways.iter().any(|(votes, needed)| votes >= needed) {
+        let (votes, needed) = (self.counted(cluster, view), self.needed(cluster, me));
+        if votes < needed {
             return fail(
                 "votes of a majority",
                 format!(
-                    "may act in {:?} {:?} with too few votes (have, need): {ways:?}, removed: {:?}",
+                    "may act in {:?} {:?} with {votes} votes of {needed}, returning: {:?}",
                     view.id,
                     view.nodes().collect::<Vec<_>>(),
-                    self.removed.keys().collect::<Vec<_>>()
+                    self.returning
                 ),
             );
         }
-        // A new life of a removed node that is in a quorate view is taken back.
-        self.removed.retain(|node, removed| {
-            view.member_of_node(*node).is_none_or(|member| member.id == removed.life)
-        });
+        for member in view.ids() {
+            self.returning.remove(&member);
+            if let Some(knowledge) = self.knowledge.get_mut(me) {
+                knowledge.removed.remove(&member.node);
+            }
+        }
         Ok(())
     }
-}
-
-/// The votes needed when those of `gone` are not expected.
-fn needed_without(cluster: &Cluster, gone: &BTreeSet<NodeId>) -> u32 {
-    cluster.needed(gone.iter().map(|node| cluster.votes_of(*node)).sum())
 }
 
 #[cfg(test)]
@@ -134,49 +129,47 @@ mod tests {
     use super::*;
     use crate::testing::{life, node, view};
 
-    /// A view in which nodes from `reborn` on live another life than before.
-    fn later(epoch: u64, members: &[u32], reborn: u32) -> View {
-        let mut view = view(epoch, members);
-        for member in view.members.iter_mut().filter(|member| member.id.node >= node(reborn)) {
-            member.id.incarnation.0 += 1;
+    fn begin(ids: &[u32], removed: &[u32]) -> Votes {
+        let mut votes = Votes::default();
+        for id in ids {
+            votes.begin(life(*id), removed.contains(id));
         }
-        view
+        votes
     }
 
     #[test]
-    fn removed_nodes_neither_count_nor_are_expected() {
+    fn a_removed_node_is_not_expected_by_those_who_know() {
         let cluster = Cluster::plain(5);
-        let mut votes = Votes::default();
+        let mut votes = begin(&[1, 2], &[]);
         assert!(votes.check(&cluster, &life(1), &view(5, &[1, 2])).is_err());
-        for id in [4, 5] {
-            votes.removing(life(id));
-            votes.left(&life(id));
-        }
+        votes.removing(node(4));
+        votes.removing(node(5));
         assert!(votes.check(&cluster, &life(1), &view(5, &[1, 2])).is_ok());
-        assert!(votes.check(&cluster, &life(4), &later(6, &[3, 4, 5], 4)).is_err());
-        assert!(votes.check(&cluster, &life(1), &later(6, &[1, 2, 4], 4)).is_ok());
-        assert!(!votes.is_removed(node(4)), "taken back by a quorate view");
-        assert!(votes.check(&cluster, &life(1), &view(7, &[1, 2])).is_err(), "4 is expected again");
+        votes.begin(life(3), false);
+        assert!(votes.check(&cluster, &life(3), &view(6, &[2, 3])).is_err(), "knows nothing yet");
+        votes.install(&cluster, life(3), &view(6, &[2, 3]));
+        assert!(votes.check(&cluster, &life(3), &view(6, &[2, 3])).is_ok());
     }
 
     #[test]
-    fn whoever_died_while_leaving_may_count_or_not() {
-        let cluster = Cluster::plain(3);
-        let mut votes = Votes::default();
-        assert!(votes.check(&cluster, &life(2), &view(5, &[2, 3])).is_ok());
-        votes.removing(life(3));
-        assert!(votes.check(&cluster, &life(2), &view(5, &[2, 3])).is_ok(), "not yet gone");
-        let mut sure = Votes::default();
-        sure.removing(life(3));
-        sure.left(&life(3));
-        assert!(votes.check(&cluster, &life(2), &later(6, &[2, 3], 3)).is_ok());
-        assert!(sure.check(&cluster, &life(2), &later(6, &[2, 3], 3)).is_err());
+    fn a_removed_node_does_not_vote_before_it_is_taken_back() {
+        let cluster = Cluster::plain(5);
+        let mut votes = begin(&[1, 2, 3, 4, 5], &[4, 5]);
+        let minority = view(5, &[3, 4, 5]);
+        votes.install(&cluster, life(4), &minority);
+        assert!(votes.check(&cluster, &life(4), &minority).is_err());
+        let majority = view(6, &[1, 2, 4]);
+        votes.install(&cluster, life(1), &majority);
+        votes.removing(node(4));
+        votes.removing(node(5));
+        assert!(votes.check(&cluster, &life(1), &majority).is_ok());
+        assert!(votes.check(&cluster, &life(1), &view(7, &[1, 4])).is_ok(), "counts again");
     }
 
     #[test]
     fn all_must_have_been_seen() {
         let cluster = Cluster { wait_for_all: true, ..Cluster::plain(3) };
-        let mut votes = Votes::default();
+        let mut votes = begin(&[1, 2, 3], &[]);
         let two = view(5, &[1, 2]);
         votes.install(&cluster, life(1), &two);
         assert!(votes.check(&cluster, &life(1), &two).is_err());

@@ -318,11 +318,18 @@ impl World {
             removing: false,
         });
         let clock_back = host.wall_behind_ms > 0;
-        self.note_start(index, me, memory, clock_back);
+        self.votes.begin(me, birth.removed);
+        self.note_start(index, me, memory, (clock_back, birth.removed));
         self.settle(index);
     }
 
-    fn note_start(&mut self, index: usize, me: MemberId, memory: Memory, clock_back: bool) {
+    fn note_start(
+        &mut self,
+        index: usize,
+        me: MemberId,
+        memory: Memory,
+        (clock_back, removed): (bool, bool),
+    ) {
         let again = self
             .history
             .lives
@@ -343,7 +350,7 @@ impl World {
         if again {
             places.push(Place::SameIncarnation);
         }
-        if self.votes.is_removed(me.node) {
+        if removed {
             places.push(Place::Returns);
         }
         for place in places {
@@ -371,10 +378,10 @@ impl World {
             host.claim = Claim::default();
         }
         self.history.end(&life.me, self.now);
+        self.votes.end(&life.me);
         match end {
             End::Crashed => self.note_crash(coordinated, proposing),
             End::Left => {
-                self.votes.left(&life.me);
                 self.reach.hit(if life.removing { Place::Removes } else { Place::Leaves });
             }
             End::Fatal => {}
@@ -470,7 +477,7 @@ impl World {
             life.doomed = true;
             life.removing |= remove;
             if *remove {
-                self.votes.removing(life.me);
+                self.votes.removing(life.me.node);
             }
         }
         if let (Ok(()), Command::Kill { node }) = (&answer, &command) {
@@ -561,7 +568,13 @@ impl World {
     fn write(&mut self, index: usize, store: Store) {
         let host = &mut self.hosts[index];
         let (latency, ok) = match host.disk.mood() {
-            Mood::Works(latency) => (latency, true),
+            Mood::Works(latency) => {
+                // Nothing waits for a disk, so one that is slow may as well have failed.
+                if latency > USUAL_LATENCY {
+                    host.disk.note_trouble();
+                }
+                (latency, true)
+            }
             Mood::Fails => {
                 host.disk.note_trouble();
                 (Duration::from_millis(1), false)

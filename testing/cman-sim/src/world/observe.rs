@@ -135,7 +135,7 @@ impl World {
             return Ok(());
         };
         if longer {
-            let needed = self.votes.needed(&host.cluster, &view);
+            let needed = self.votes.needed(&host.cluster, &me);
             lease::rests_on_grants(&self.history, host, needed)?;
         }
         let cluster = Rc::clone(&host.cluster);
