@@ -4,6 +4,8 @@
 //! because a pipe, a terminal or a system logger may block for as long as it likes. What finds the
 //! queue full is counted and the count is logged. The last lines are kept for `cman_tool report`.
 
+use crate::wall_time;
+use cman_io::clock;
 use std::{
     collections::VecDeque,
     io::{self, Write as _},
@@ -38,6 +40,7 @@ pub(crate) struct Log {
 #[derive(Debug)]
 enum Entry {
     Line {
+        at: Duration,
         level: Level,
         text: String,
     },
@@ -67,7 +70,8 @@ impl Log {
 
     /// Logs a line, or counts it as lost. Never blocks.
     pub(crate) fn line(&self, level: Level, text: String) {
-        if self.queue.try_send(Entry::Line { level, text }).is_err() {
+        let at = clock::wall();
+        if self.queue.try_send(Entry::Line { at, level, text }).is_err() {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -110,9 +114,9 @@ impl Writer {
     fn run(mut self, entries: &Receiver<Entry>) {
         while let Ok(entry) = entries.recv() {
             match entry {
-                Entry::Line { level, text } => {
+                Entry::Line { at, level, text } => {
                     self.report_lost();
-                    self.write(level, &text);
+                    self.write(at, level, &text);
                 }
                 Entry::Detach => self.output = Output::system_logger(),
                 // Whoever asked may have given up.
@@ -124,12 +128,13 @@ impl Writer {
     fn report_lost(&mut self) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
         if lost > 0 {
-            self.write(Level::WARN, &format!("{lost} log lines were lost: the log is too slow"));
+            let text = format!("{lost} log lines were lost: the log is too slow");
+            self.write(clock::wall(), Level::WARN, &text);
         }
     }
 
-    fn write(&mut self, level: Level, text: &str) {
-        let time = crate::wall_time::format(cman_io::clock::wall());
+    fn write(&mut self, at: Duration, level: Level, text: &str) {
+        let time = wall_time::format(at);
         let stamped = format!("{time} {}: {text}", level_name(level));
         self.output.write(level, text, &stamped);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -210,7 +215,7 @@ mod tests {
         let mut writer =
             Writer { output: Output::Nowhere, recent: Arc::clone(&recent), lost: Arc::default() };
         for number in 0..RECENT_MAX + 2 {
-            writer.write(Level::INFO, &format!("line {number}"));
+            writer.write(Duration::ZERO, Level::INFO, &format!("line {number}"));
         }
         let recent = recent.lock().unwrap();
         assert_eq!(recent.len(), RECENT_MAX);
