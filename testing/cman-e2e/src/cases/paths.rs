@@ -96,13 +96,14 @@ pub fn half_cut_off(scale: &Scale) -> Result<Vec<Figure>> {
 }
 
 /// Five nodes in a chain, each hears only its neighbours: at most four views in the first minute,
-/// then at most two a minute.
+/// then at most two a minute. The coordinator is at an end, from where it reaches two others.
 pub fn chain(scale: &Scale) -> Result<Vec<Figure>> {
     let mut stage = Stage::new(scale, 5)?;
+    let order = stage.by_rank()?;
     let since = now_ns();
     stage.cluster.lab_mut().change(|faults| {
-        for a in 1..=5_usize {
-            for b in a + 2..=5 {
+        for (place, &a) in order.iter().enumerate() {
+            for &b in order.iter().skip(place + 2) {
                 faults.cut(a, b);
             }
         }

@@ -142,7 +142,7 @@ fn what_is_only_strange_is_a_warning_with_a_suggestion() -> Result<()> {
     node.start()?;
     cluster.wait_formed(&[1], SOON)?;
     let log = cluster.node(1)?.log();
-    expect_words(&log, &["CM0101", "clusternods", "clusternodes", "CM0102", "\"vote\"", "votes"])
+    expect_words(&log, &["CM0101", "clusternods", "clusternodes", "CM0102", "`vote`", "`votes`"])
 }
 
 #[test]
