@@ -258,3 +258,6 @@ async fn write_reply(writer: &mut OwnedWriteHalf, reply: &Message) -> io::Result
 async fn write_bytes(writer: &mut OwnedWriteHalf, bytes: &[u8]) -> io::Result<()> {
     timeout(WRITE_LIMIT, writer.write_all(bytes)).await?
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,21 +4,24 @@ use crate::{
     args::Args,
     context::Context,
     detach,
-    engine::{Engine, Outcome},
-    engine_thread::EngineThread,
+    engine::{Action, Engine, Outcome, Report},
+    engine_thread::{EngineThread, Running},
+    hub::Hub,
     log::Log,
     node_setup, peers, record_file,
     recorder::Recorder,
+    run_dir::RunDir,
     service::Service,
     start_error::StartError,
     startup::{Prepared, prepare},
     systemd::Systemd,
     transmit::Transmitter,
 };
-use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
+use cman_io::{clock, disk_thread::DiskThread, lock_file::LockFile, sched, waker::Waker};
 use cman_node::{Node, Stored};
 use rustix::fs::Mode;
 use std::{
+    panic::resume_unwind,
     path::Path,
     sync::{Arc, Mutex, mpsc::sync_channel},
     thread::JoinHandle,
@@ -40,51 +43,11 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     let mut prepared = prepare(args)?;
     let memory_locked = note(&mut prepared.notes, sched::lock_memory());
     let (public, admin) = prepared.run_dir.listen()?;
-    let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
-    let (actions, queue) = sync_channel(ACTIONS_MAX);
-    let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
-    let (reports, from_engine) = mpsc::channel(REPORTS_MAX);
-    let disk = start_disk(&args.state_dir, engine.clone())?;
-    let Prepared { config, me, run_dir, state_lock, interface, group, .. } = prepared;
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let lease = Arc::new(prepared.lease);
-    let running = EngineThread {
-        node,
-        sockets: prepared.sockets,
-        transmitter: Transmitter::default(),
-        lease: lease.clone(),
-        disk,
-        recorder,
-        incarnation: prepared.incarnation,
-        local_addresses: prepared.local_addresses,
-        waker: engine.waker.clone(),
-        actions: queue,
-        reports,
-        reports_lost: false,
-        progress: engine.progress.clone(),
-    }
-    .spawn()?;
-    let mut notes = prepared.notes;
-    // The thread says it first of all; it is gone only if it panicked, which is told elsewhere.
-    let realtime = running.realtime.blocking_recv().is_ok_and(|got| note(&mut notes, got));
-    peers::resolve(&config, me.id, interface.address, engine.clone())?;
-    let context = Arc::new(Context {
-        engine,
-        hub: Default::default(),
-        log: log.clone(),
-        history: Mutex::default(),
-        lease,
-        config,
-        me,
-        interface,
-        group,
-        memory_locked,
-        realtime,
-        notes,
-        config_file: args.config.display().to_string(),
-        state_dir: args.state_dir.display().to_string(),
-    });
+    // The daemon's hold on its directories: let go of when everything else has ended.
+    let Started { running, reports, context, run_dir, state_lock, record_thread } =
+        start(args, log, prepared, memory_locked)?;
     let systemd = Systemd::new(args.foreground);
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let service = Service::new(context.clone(), systemd, public, admin)?;
         run_dir.write_pid()?;
@@ -93,19 +56,81 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
         if args.detached {
             detach::let_go(log)?;
         }
-        Ok(service.run(from_engine, running.outcome).await)
+        Ok(service.run(reports, running.outcome).await)
     });
     if outcome.is_err() {
         context.engine.stop();
     }
-    // A panic there was reported when it happened.
-    let _panicked = running.thread.join();
-    drop(context);
+    if let Err(panic) = running.thread.join() {
+        log.flush();
+        drop(run_dir);
+        resume_unwind(panic);
+    }
     if let Some(thread) = record_thread {
+        // Had it panicked, that would have been reported when it happened.
         let _panicked = thread.join();
     }
     drop((run_dir, state_lock));
     outcome
+}
+
+/// What runs and what it holds.
+struct Started {
+    running: Running,
+    reports: mpsc::Receiver<Report>,
+    context: Arc<Context>,
+    run_dir: RunDir,
+    state_lock: LockFile,
+    record_thread: Option<JoinHandle<()>>,
+}
+
+/// Makes the node and starts the threads around it.
+fn start(
+    args: &Args,
+    log: &Log,
+    mut prepared: Prepared,
+    memory_locked: bool,
+) -> Result<Started, StartError> {
+    let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
+    let (actions, queue) = sync_channel(ACTIONS_MAX);
+    let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
+    let (to_service, reports) = mpsc::channel(REPORTS_MAX);
+    let lease = Arc::new(prepared.lease);
+    let running = EngineThread {
+        node,
+        sockets: prepared.sockets,
+        transmitter: Transmitter::default(),
+        lease: lease.clone(),
+        disk: start_disk(&args.state_dir, engine.clone())?,
+        recorder,
+        incarnation: prepared.incarnation,
+        local_addresses: prepared.local_addresses,
+        waker: engine.waker.clone(),
+        actions: queue,
+        reports: to_service,
+        reports_lost: false,
+        progress: engine.progress.clone(),
+    }
+    .spawn(|realtime| note(&mut prepared.notes, realtime))?;
+    let Prepared { config, me, run_dir, state_lock, interface, group, notes, .. } = prepared;
+    peers::resolve(&config, me.id, interface.address, engine.clone())?;
+    let context = Arc::new(Context {
+        engine,
+        hub: Hub::default(),
+        log: log.clone(),
+        history: Mutex::default(),
+        lease,
+        config,
+        me,
+        interface,
+        group,
+        memory_locked,
+        realtime: running.realtime,
+        notes,
+        config_file: args.config.display().to_string(),
+        state_dir: args.state_dir.display().to_string(),
+    });
+    Ok(Started { running, reports, context, run_dir, state_lock, record_thread })
 }
 
 type NodeParts = (Arc<Mutex<Recorder>>, Option<JoinHandle<()>>, Node);
@@ -149,7 +174,7 @@ fn start_disk(dir: &Path, engine: Engine) -> Result<DiskThread, StartError> {
                 Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: false }
             }
         };
-        engine.tell(crate::engine::Action::Stored(stored));
+        engine.tell(Action::Stored(stored));
     })?;
     Ok(disk)
 }

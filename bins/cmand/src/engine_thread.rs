@@ -14,7 +14,7 @@ use cman_io::{
     clock,
     disk_thread::DiskThread,
     lease_page::LeaseWriter,
-    sched,
+    sched::{self, SchedError},
     state::StoredState,
     udp::{self, Pending, UdpSockets},
     waker::Waker,
@@ -71,21 +71,26 @@ pub(crate) struct EngineThread {
     pub(crate) progress: Arc<AtomicU64>,
 }
 
-/// What the service thread waits for: whether the thread got its priority, and how it ended.
+/// The thread, from outside.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) realtime: oneshot::Receiver<Result<(), sched::SchedError>>,
+    /// Whether it got its priority.
+    pub(crate) realtime: bool,
+    /// How it ended; lost if it panicked.
     pub(crate) outcome: oneshot::Receiver<Outcome>,
     pub(crate) thread: JoinHandle<()>,
 }
 
 impl EngineThread {
-    /// Starts the thread.
+    /// Starts the thread. `note` is given what came of its wish for real-time priority.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn spawn(self) -> io::Result<Running> {
-        let (priority, realtime) = oneshot::channel();
+    pub(crate) fn spawn(
+        self,
+        note: impl FnOnce(Result<(), SchedError>) -> bool,
+    ) -> io::Result<Running> {
+        let (priority, got) = oneshot::channel();
         let (end, outcome) = oneshot::channel();
         let thread = thread::Builder::new()
             .name("cman-engine".into())
@@ -95,6 +100,8 @@ impl EngineThread {
                 let _gone = priority.send(sched::make_thread_realtime());
                 let _gone = end.send(self.run());
             })?;
+        // The thread says it first of all.
+        let realtime = got.blocking_recv().is_ok_and(note);
         Ok(Running { realtime, outcome, thread })
     }
 

@@ -3,11 +3,11 @@
 //! This program only moves values between the kernel and the node, which decides everything and
 //! does no I/O itself (`cman-node`). Three threads matter:
 //!
-//! | thread | what it does | modules |
-//! |---|---|---|
-//! | engine | sockets, timer, the node; never waits for anything else | [`engine_thread`], [`transmit`], [`recorder`] |
-//! | service | clients, signals, systemd, events | [`service`], [`conversation`], [`answer`], [`present`], [`hub`], [`history`] |
-//! | disk | the state file | `cman_io::disk_thread` |
+//! - the *engine* thread: sockets, timer and node; it never waits for anything else
+//!   ([`engine_thread`], [`transmit`], [`recorder`]);
+//! - the *service* thread: clients, signals, systemd, events ([`service`], [`conversation`],
+//!   [`answer`], [`present`], [`hub`], [`history`]);
+//! - the *disk* thread: the state file (`cman_io::disk_thread`).
 //!
 //! [`engine`] is the way from the others to the engine thread: a bounded queue each way, never
 //! waited for on the engine's side. Threads that come and go resolve names ([`peers`]), write log

@@ -16,15 +16,18 @@
 //!
 //! | kind | rest |
 //! |---|---|
-//! | 1 setup | what the node was made with, one `name value` on each line, UTF-8; always first |
+//! | 1 setup | what the node was made with, `name value` on each line; always first |
 //! | 2 gap | u64: bytes of records that are missing here |
-//! | 3 datagram | u8 lane (0 control, 1 data), u8 came by multicast, source as text with a zero byte at its end, the datagram as it came: replay needs the cluster's key |
+//! | 3 datagram | u8 lane, u8 multicast, source, zero byte, datagram: see below |
 //! | 4 drained | empty |
 //! | 5 timeout | empty |
 //! | 6 stored | u64 epoch ceiling, u8 removed, u8 whether the disk took it |
 //! | 7 leave | u8 remove |
 //! | 8 kill | u32 node id |
 //! | 9 resolved | u32 node id, address as text |
+//!
+//! Of a datagram: the lane is 0 for control and 1 for data, the next byte says whether it came by
+//! multicast, the source is text, and the datagram is as it came: a replay needs the cluster's key.
 
 use cman_node::{Command, Lane, Stored};
 use cman_types::Instant;

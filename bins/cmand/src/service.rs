@@ -109,17 +109,13 @@ impl Service {
             tokio::select! {
                 biased;
                 Some(report) = reports.recv() => self.tell(report),
-                ended = &mut outcome => {
-                    // The sender is only lost when the thread panicked.
-                    break ended.unwrap_or_else(|_| Outcome::Fatal(
-                        "the protocol thread has panicked; please report this".to_owned(),
-                    ));
-                }
+                // Lost when the thread has panicked, which whoever joins it deals with.
+                ended = &mut outcome => break ended.unwrap_or(Outcome::Stopped),
                 _ = self.signals.terminate.recv() => self.end("SIGTERM"),
                 _ = self.signals.interrupt.recv() => self.end("SIGINT"),
-                _ = self.signals.hangup.recv() => {
-                    tracing::info!("SIGHUP has no meaning yet: the configuration is not read again");
-                }
+                _ = self.signals.hangup.recv() => tracing::info!(
+                    "SIGHUP has no meaning yet: the configuration is not read again"
+                ),
                 client = self.public.accept() => self.accept(client, Access::Public).await,
                 client = self.admin.accept() => self.accept(client, Access::Admin).await,
                 () = Watchdog::tick(&mut self.watchdog) => self.watch_engine(),

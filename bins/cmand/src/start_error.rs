@@ -31,8 +31,10 @@ pub(crate) enum StartError {
     KeyExposed { path: PathBuf, mode: u32 },
     #[error("{}: {source}", .path.display())]
     Key { path: PathBuf, source: cman_crypto::KeyError },
-    #[error("cannot make the directory {}: {source}; start as root, or choose another with {option}",
-        .path.display())]
+    #[error(
+        "cannot make the directory {}: {source}; start as root, or choose another with {option}",
+        .path.display()
+    )]
     Directory { path: PathBuf, option: &'static str, source: io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -44,7 +46,10 @@ pub(crate) enum StartError {
     Udp(#[from] UdpError),
     #[error("cannot make the client socket {}: {source}", .path.display())]
     ClientSocket { path: PathBuf, source: io::Error },
-    #[error("cannot record to {}: {source}; an old recording is never overwritten", .path.display())]
+    #[error(
+        "cannot record to {}: {source}; an old recording is never overwritten",
+        .path.display()
+    )]
     Record { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", .path.display())]
     PidFile { path: PathBuf, source: io::Error },

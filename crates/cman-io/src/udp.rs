@@ -81,7 +81,8 @@ pub enum UdpError {
     /// Another program has the port.
     #[error(
         "UDP port {port} on {ip} is in use; stop the program that has it (shown by: \
-         ss -ulpn 'sport = :{port}'), or give the whole cluster another one with <cman port=\"...\">",
+         ss -ulpn 'sport = :{port}'), or give the whole cluster another one with \
+         <cman port=\"...\">",
         port = .address.port(), ip = .address.ip()
     )]
     PortInUse {
