@@ -120,7 +120,9 @@ pub(crate) struct Watch {
     pub contact: Instant,
     /// Whether the newest beat lists this node as late.
     pub listed_late: bool,
-    /// Since when this node has needed no relay.
+    /// When a new life of the coordinator's node was first heard.
+    pub restarted: Option<Instant>,
+    /// When this node last needed a relay.
     pub relay_needed: Instant,
     /// When the next member beat is due.
     pub next_beat: Instant,
@@ -137,6 +139,8 @@ pub(crate) struct HubSeen {
     pub number: u32,
     /// When that beat was received.
     pub received: Instant,
+    /// When one of its beats came by multicast.
+    pub multicast: Instant,
     /// When it was answered last.
     pub answered: Instant,
 }

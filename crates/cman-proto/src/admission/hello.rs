@@ -3,14 +3,16 @@
 use cman_types::{Instant, MemberId, NodeId, NodeSet};
 use cman_wire::{
     Frame,
-    frame::{Hello, HelloKind, Probe, ProbeAck, Relay},
+    frame::{Hello, HelloKind, Probe, ProbeAck, Reason, Relay},
 };
-use core::cmp::Reverse;
+use core::{cmp::Reverse, time::Duration};
 
 use crate::{
+    detector::deputies,
     engine::{Engine, HeardHello},
     event::{To, Via},
-    phase::Phase,
+    phase::{Changes, Phase},
+    view_change::Draft,
 };
 
 /// Up to how many nodes are greeted one by one, in case multicast does not pass.
@@ -84,7 +86,7 @@ impl Engine {
     }
 
     /// For how long a hello counts: four of them may be lost.
-    pub(crate) fn hello_window(&self) -> core::time::Duration {
+    pub(crate) fn hello_window(&self) -> Duration {
         self.cfg.timing.beat * 5 * self.crowd()
     }
 
@@ -168,6 +170,10 @@ impl Engine {
             }
             return;
         }
+        if from.node == coordinator.node {
+            self.coordinator_restarted(now, from, coordinator);
+            return;
+        }
         let direct = !matches!(via, Via::Relay(_));
         if direct && !hello.hears.contains(coordinator.node) {
             let pause = self.cfg.timing.beat * 2;
@@ -180,6 +186,31 @@ impl Engine {
                 self.push(To::Member(coordinator), Frame::Relay(relay));
             }
         }
+    }
+
+    /// A new life answers where the coordinator was: a port is bound once, so the coordinator is
+    /// gone. The first deputy proposes without it at once, each next one a little later.
+    fn coordinator_restarted(&mut self, now: Instant, from: MemberId, coordinator: MemberId) {
+        let Some(view) = &self.view else { return };
+        let old = view.members.iter().find(|member| member.id == coordinator);
+        let old_at = self.address_of(&coordinator).or_else(|| old.map(|member| member.address));
+        if self.address_of(&from).is_none() || self.address_of(&from) != old_at {
+            return;
+        }
+        let place = deputies(view).iter().position(|&id| id == self.me()).unwrap_or(usize::MAX);
+        let Some(step) = u32::try_from(place).ok().filter(|&place| place < 4) else { return };
+        let step = self.cfg.timing.share(25 * step);
+        let Some(normal) = self.normal_mut() else { return };
+        let since = *normal.watch.restarted.get_or_insert(now);
+        if now.since(since) < step {
+            return;
+        }
+        let Some(view) = &self.view else { return };
+        let members = view.members.iter().filter(|m| m.id != coordinator).copied().collect();
+        let gone = [coordinator.node].into_iter().collect();
+        let mut changes = Changes::default();
+        changes.note(coordinator.node, Reason::Restarted, self.me().node, Duration::ZERO);
+        self.start_ballot(now, Draft { members, gone, changes, ..Draft::default() });
     }
 
     pub(crate) fn on_probe(&mut self, now: Instant, from: MemberId, probe: &Probe) {

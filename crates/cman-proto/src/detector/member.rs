@@ -19,6 +19,9 @@ use crate::{
 /// one does, in hundredths of the token.
 const DEPUTY_AFTER: u32 = 40;
 const DEPUTY_STEP: u32 = 10;
+const DEPUTIES_SLOW: u32 = 3;
+const DEPUTY_STEP_QUICK: u32 = 2;
+const DEPUTIES_QUICK: u32 = 12;
 /// Lost touch after which a member asks for relays, in hundredths of the token.
 const RELAY_AFTER: u32 = 30;
 /// How long, in hundredths of the token, a member waits for an acting deputy to propose.
@@ -37,6 +40,7 @@ impl Watch {
             multicast: now,
             contact: now,
             listed_late: false,
+            restarted: None,
             relay_needed: Instant::ZERO,
             next_beat: now,
             next_who: now,
@@ -70,12 +74,16 @@ impl Engine {
         due
     }
 
-    /// After how long a silence of the coordinator this node acts for it. Only the first few do.
+    /// After how long a silence of the coordinator this node acts for it. The first few follow
+    /// each other slowly enough to hear the one before; after them it is about half of the cluster
+    /// dying at once.
     fn deputy_delay(&self) -> Option<Duration> {
         let view = self.view.as_ref()?;
-        let rank = deputies(view).iter().take(4).position(|&id| id == self.me())?;
-        let rank = u32::try_from(rank).ok()?;
-        Some(self.cfg.timing.share(DEPUTY_AFTER + DEPUTY_STEP * rank))
+        let place = deputies(view).iter().position(|&id| id == self.me())?;
+        let place = u32::try_from(place).ok()?;
+        let slow = place.min(DEPUTIES_SLOW);
+        let quick = (place - slow).min(DEPUTIES_QUICK) * DEPUTY_STEP_QUICK;
+        Some(self.cfg.timing.share(DEPUTY_AFTER + DEPUTY_STEP * slow + quick))
     }
 
     pub(crate) fn tick_member(&mut self, now: Instant) {
@@ -163,10 +171,14 @@ impl Engine {
     fn beat_to_hubs(&mut self, now: Instant, coordinator: MemberId) {
         let timing = self.cfg.timing;
         let urgent = self.runs_low(now, self.lease.end());
+        let needed = self.normal().map_or(now, |normal| normal.watch.relay_needed);
+        if now.since(needed) > timing.token {
+            // The direct path works: the hub's route back then ends as well.
+            self.routes.forget(&coordinator);
+        }
         self.send_member_beat(now, coordinator, urgent);
         let Some(normal) = self.normal_mut() else { return };
         normal.watch.next_beat = now + if urgent { timing.beat / 4 } else { timing.beat };
-        let direct_works = now.since(normal.watch.relay_needed) > timing.token;
         let limit = now.before(timing.share(DEPUTY_PATIENCE));
         let acting: Vec<MemberId> = normal
             .watch
@@ -178,9 +190,6 @@ impl Engine {
         for hub in acting {
             self.send_member_beat(now, hub, urgent);
         }
-        if direct_works {
-            self.routes.forget(&coordinator);
-        }
     }
 
     /// One member beat to one hub, with a grant if this node may give one.
@@ -190,14 +199,14 @@ impl Engine {
         let (timing, delay) = (self.cfg.timing, self.own_delay(now));
         let Some(normal) = self.normal_mut() else { return };
         let seen = normal.watch.hubs.get_mut(&hub);
-        let multicast_heard = now.since(normal.watch.multicast) <= timing.beat * 4;
-        let (echo, received) = match seen {
+        let (echo, received, multicast) = match seen {
             Some(seen) => {
                 seen.answered = now;
-                (seen.number, Some(seen.received))
+                (seen.number, Some(seen.received), seen.multicast)
             }
-            None => (0, None),
+            None => (0, None, normal.watch.multicast),
         };
+        let multicast_heard = now.since(multicast) <= timing.beat * 4;
         let grant = may_grant && received.is_some();
         if let Some(received) = received.filter(|_| grant) {
             self.lease.promise(hub, received, &timing);
@@ -257,8 +266,12 @@ impl Engine {
         }
         let Some(normal) = self.normal_mut() else { return };
         let first = !normal.watch.hubs.contains_key(&from);
-        let fresh_seen = HubSeen { number: 0, received: evidence, answered: Instant::ZERO };
+        let fresh_seen =
+            HubSeen { number: 0, received: now, multicast: now, answered: Instant::ZERO };
         let seen = normal.watch.hubs.entry(from).or_insert(fresh_seen);
+        if via == Via::Multicast {
+            seen.multicast = now;
+        }
         if beat.number > seen.number {
             seen.number = beat.number;
             // For a promise, later is the safe side: the time of reading, not of arrival.

@@ -12,7 +12,9 @@ pub(crate) struct Stall {
     backlog_of: Option<Instant>,
     /// This node accuses nobody before.
     accuse_after: Instant,
-    /// Smoothed own delay; halves every ten tokens.
+    /// Smoothed own delay, at most a quarter of the token; halves with every token. What lay queued
+    /// counts as old and every suspicion is shifted by the stall itself, so this needs only cover
+    /// the moments after it, and must not make the next real death take long.
     score: Duration,
     scored_at: Instant,
     /// How often it happened.
@@ -32,7 +34,7 @@ impl Stall {
         if late <= timing.beat {
             return None;
         }
-        self.score = (self.delay(now, timing) + late).min(timing.token);
+        self.score = (self.delay(now, timing) + late).min(timing.token / 4);
         self.scored_at = now;
         self.count += 1;
         self.accuse_after = now + timing.beat * 2;
@@ -62,7 +64,7 @@ impl Stall {
 
     /// The smoothed own delay.
     pub(crate) fn delay(&self, now: Instant, timing: &Timing) -> Duration {
-        let halvings = now.since(self.scored_at).as_nanos() / (timing.token.as_nanos() * 10).max(1);
+        let halvings = now.since(self.scored_at).as_nanos() / timing.token.as_nanos().max(1);
         self.score.checked_div(1 << halvings.min(31)).unwrap_or_default()
     }
 

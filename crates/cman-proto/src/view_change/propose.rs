@@ -142,13 +142,16 @@ impl Engine {
         let jitter = Duration::from_nanos(
             self.prng.below(u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX)),
         );
-        let Some((_, proposer)) = self.proposing(nack.ballot) else { return };
+        let Some((frozen, proposer)) = self.proposing(nack.ballot) else { return };
+        // The one who refuses may be another life of the node that is named.
+        let Some(named) = frozen.0.members.iter().find(|m| m.id.node == from.node) else { return };
+        let named = named.id;
         match nack.reason {
             NackReason::Outvoted => {
                 proposer.retry_at.get_or_insert(now + pause + jitter);
             }
             NackReason::Held | NackReason::NotMe => {
-                proposer.refused.insert(from);
+                proposer.refused.insert(named);
                 self.holds.failed(now, from.node);
                 self.leave_out_refused(now);
             }

@@ -1,0 +1,262 @@
+//! A few whole nodes on a perfect network: what must work before anything is broken on purpose.
+
+use cman_crypto::Plain;
+use cman_node::{Command, Destination, Event, Lane, Node, Peer, Setup, Stored, WIRE_VERSIONS};
+use cman_types::{Incarnation, Instant, NodeId, Salt};
+use core::{net::SocketAddr, time::Duration};
+use std::collections::BTreeMap;
+
+const TOKEN: Duration = Duration::from_secs(2);
+const HOP: Duration = Duration::from_micros(200);
+
+fn node_id(id: u32) -> NodeId {
+    NodeId::new(id).unwrap()
+}
+
+fn address(id: u32) -> SocketAddr {
+    format!("10.0.0.{id}:5405").parse().unwrap()
+}
+
+/// Nodes and the datagrams between them.
+struct Bus {
+    now: Instant,
+    nodes: BTreeMap<u32, Node>,
+    flying: Vec<(Instant, u32, SocketAddr, bool, Vec<u8>)>,
+    events: Vec<(Instant, u32, Event)>,
+    lives: u8,
+    size: u32,
+}
+
+impl Bus {
+    fn new(size: u32) -> Self {
+        let mut bus = Self {
+            now: Instant::from_nanos(1_000_000_000),
+            nodes: BTreeMap::new(),
+            flying: Vec::new(),
+            events: Vec::new(),
+            lives: 0,
+            size,
+        };
+        for id in 1..=size {
+            bus.start(id);
+        }
+        bus
+    }
+
+    fn start(&mut self, id: u32) {
+        self.lives += 1;
+        let peer = |id| Peer { id: node_id(id), votes: 1, address: Some(address(id)) };
+        let setup = Setup {
+            me: node_id(id),
+            incarnation: Incarnation(1_700_000_000_000 + self.now.as_nanos() / 1_000_000),
+            salt: Salt([self.lives; 16]),
+            seed: u64::from(self.lives),
+            address: address(id),
+            cluster_name: "test".to_owned(),
+            cluster_id: 7,
+            config_version: 1,
+            peers: (1..=self.size).map(peer).collect(),
+            expected_votes: self.size,
+            two_node: false,
+            wait_for_all: false,
+            token: TOKEN,
+            multicast: true,
+            wire_versions: WIRE_VERSIONS,
+            epoch_ceiling: None,
+            wall_seconds: 1_700_000_000,
+            removed: false,
+        };
+        let node = Node::new(self.now, setup, Box::new(Plain::new("test")));
+        self.nodes.insert(id, node);
+        self.drain(id);
+    }
+
+    fn drain(&mut self, id: u32) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        while let Some(transmit) = node.poll_transmit() {
+            let at = self.now + HOP;
+            for other in (1..=self.size).filter(|&other| other != id) {
+                let meant = match transmit.to {
+                    Destination::Multicast => true,
+                    Destination::Unicast(to) => to == address(other),
+                };
+                if meant {
+                    let multicast = transmit.to == Destination::Multicast;
+                    let bytes = transmit.bytes.clone();
+                    self.flying.push((at, other, address(id), multicast, bytes));
+                }
+            }
+        }
+        let mut stores = Vec::new();
+        while let Some(event) = node.poll_event() {
+            if let Event::Store(store) = &event {
+                stores.push(*store);
+            }
+            self.events.push((self.now, id, event));
+        }
+        for store in stores {
+            let Some(node) = self.nodes.get_mut(&id) else { return };
+            let (epoch_ceiling, removed) = (store.epoch_ceiling, store.removed);
+            node.handle_stored(self.now, Stored { epoch_ceiling, removed, ok: true });
+        }
+    }
+
+    fn run(&mut self, span: Duration) {
+        let end = self.now + span;
+        loop {
+            let timer = self.nodes.iter().filter_map(|(&id, n)| Some((n.poll_timeout()?, id))).min();
+            let flight = self.flying.iter().enumerate().map(|(at, f)| (f.0, at)).min();
+            let next = [timer.map(|t| t.0), flight.map(|f| f.0)].into_iter().flatten().min();
+            let Some(next) = next.filter(|&next| next <= end) else { break };
+            self.now = self.now.max(next);
+            match (timer, flight) {
+                (_, Some((at, index))) if at == next => {
+                    let (_, to, from, multicast, mut bytes) = self.flying.swap_remove(index);
+                    if let Some(node) = self.nodes.get_mut(&to) {
+                        node.handle_datagram(self.now, from, Lane::Control, multicast, &mut bytes);
+                        node.handle_drained(self.now);
+                        self.drain(to);
+                    }
+                }
+                (Some((_, id)), _) => {
+                    if let Some(node) = self.nodes.get_mut(&id) {
+                        node.handle_timeout(self.now);
+                        self.drain(id);
+                    }
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    fn assert_whole(&self, members: &[u32]) {
+        for id in members {
+            let status = self.nodes[id].status(self.now);
+            let view: Vec<u32> =
+                status.view.iter().flat_map(|v| v.nodes()).map(NodeId::get).collect();
+            assert_eq!(view, members, "node {id}: {:#?}", self.events);
+            assert!(status.quorate, "node {id} is not quorate: {:#?}", self.events);
+        }
+    }
+
+    fn quorum_events(&self) -> usize {
+        self.events.iter().filter(|(_, _, e)| matches!(e, Event::Quorum { .. })).count()
+    }
+
+    fn views_since(&self, at: Instant, id: u32) -> Vec<Instant> {
+        self.events
+            .iter()
+            .filter(|(when, who, event)| {
+                *when >= at && *who == id && matches!(event, Event::View(_))
+            })
+            .map(|(when, _, _)| *when)
+            .collect()
+    }
+}
+
+#[test]
+fn three_nodes_form_one_view() {
+    let mut bus = Bus::new(3);
+    bus.run(Duration::from_secs(2));
+    bus.assert_whole(&[1, 2, 3]);
+    assert_eq!(bus.views_since(Instant::ZERO, 1).len(), 1, "{:#?}", bus.events);
+    let events = bus.quorum_events();
+    bus.run(Duration::from_secs(60));
+    bus.assert_whole(&[1, 2, 3]);
+    assert_eq!(bus.quorum_events(), events);
+    assert_eq!(bus.views_since(Instant::ZERO, 1).len(), 1);
+}
+
+#[test]
+fn the_death_of_any_node_costs_one_view_and_no_quorum() {
+    for dead in 1..=5 {
+        let mut bus = Bus::new(5);
+        bus.run(Duration::from_secs(10));
+        let events = bus.quorum_events();
+        let died = bus.now;
+        bus.nodes.remove(&dead);
+        bus.run(Duration::from_secs(10));
+        let rest: Vec<u32> = (1..=5).filter(|&id| id != dead).collect();
+        bus.assert_whole(&rest);
+        assert_eq!(bus.quorum_events(), events, "{:#?}", bus.events);
+        for &id in &rest {
+            let views = bus.views_since(died, id);
+            assert_eq!(views.len(), 1, "{:#?}", bus.events);
+            assert!(views[0].since(died) <= TOKEN + Duration::from_millis(300));
+        }
+    }
+}
+
+#[test]
+fn coordinator_and_deputy_die_together() {
+    let mut bus = Bus::new(5);
+    bus.run(Duration::from_secs(10));
+    let (events, died) = (bus.quorum_events(), bus.now);
+    bus.nodes.remove(&1);
+    bus.nodes.remove(&2);
+    bus.run(Duration::from_secs(10));
+    bus.assert_whole(&[3, 4, 5]);
+    assert_eq!(bus.quorum_events(), events, "{:#?}", bus.events);
+    for id in 3..=5 {
+        let views = bus.views_since(died, id);
+        assert_eq!(views.len(), 1, "{:#?}", bus.events);
+        assert!(views[0].since(died) <= TOKEN + Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn a_restarted_node_is_back_within_a_second() {
+    for dead in [1, 3] {
+        let mut bus = Bus::new(3);
+        bus.run(Duration::from_secs(10));
+        bus.nodes.remove(&dead);
+        bus.run(Duration::from_millis(100));
+        let back = bus.now;
+        bus.start(dead);
+        bus.run(Duration::from_secs(1));
+        let views = bus.views_since(back, dead);
+        assert_eq!(views.len(), 1, "{dead}: {:#?}", bus.events);
+        bus.run(Duration::from_secs(3));
+        bus.assert_whole(&[1, 2, 3]);
+    }
+}
+
+#[test]
+fn leaving_is_quick_and_removing_lowers_expected_votes() {
+    for (leaver, remove) in [(1, false), (3, false), (1, true), (3, true)] {
+        let mut bus = Bus::new(3);
+        bus.run(Duration::from_secs(10));
+        let left = bus.now;
+        let now = bus.now;
+        let node = bus.nodes.get_mut(&leaver).unwrap();
+        node.handle_command(now, Command::Leave { remove }).unwrap();
+        bus.drain(leaver);
+        bus.run(Duration::from_millis(200));
+        let rest: Vec<u32> = (1..=3).filter(|&id| id != leaver).collect();
+        bus.assert_whole(&rest);
+        assert_eq!(bus.views_since(left, rest[0]).len(), 1);
+        let expected = bus.nodes[&rest[0]].status(bus.now).expected_votes;
+        assert_eq!(expected, if remove { 2 } else { 3 });
+        assert!(bus.events.iter().any(|(_, id, e)| *id == leaver && *e == Event::Left));
+    }
+}
+
+#[test]
+fn a_killed_node_is_told_and_put_out() {
+    for victim in [1, 2] {
+        let mut bus = Bus::new(3);
+        bus.run(Duration::from_secs(10));
+        let now = bus.now;
+        let node = bus.nodes.get_mut(&3).unwrap();
+        node.handle_command(now, Command::Kill { node: node_id(victim) }).unwrap();
+        bus.drain(3);
+        bus.run(Duration::from_millis(600));
+        let rest: Vec<u32> = (1..=3).filter(|&id| id != victim).collect();
+        bus.assert_whole(&rest);
+        let told = |(_, id, e): &&(Instant, u32, Event)| {
+            *id == victim && matches!(e, Event::Fatal { .. })
+        };
+        assert_eq!(bus.events.iter().filter(told).count(), 1, "{:#?}", bus.events);
+    }
+}
