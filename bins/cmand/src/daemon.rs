@@ -80,7 +80,7 @@ struct Started {
     reports: mpsc::Receiver<Report>,
     context: Arc<Context>,
     run_dir: RunDir,
-    state_lock: LockFile,
+    state_lock: Option<LockFile>,
     record_thread: Option<JoinHandle<()>>,
 }
 

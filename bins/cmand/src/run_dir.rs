@@ -29,7 +29,8 @@ impl RunDir {
     /// # Errors
     /// When it cannot be made, or another daemon has it.
     pub(crate) fn acquire(path: &Path) -> Result<Self, StartError> {
-        make_dir(path, 0o755, "--run-dir")?;
+        make_dir(path, 0o755)
+            .map_err(|source| StartError::RunDir { path: path.to_owned(), source })?;
         let _lock = LockFile::acquire(&path.join(LOCK_FILE))?;
         Ok(Self { path: path.to_owned(), _lock })
     }
@@ -63,13 +64,9 @@ impl Drop for RunDir {
     }
 }
 
-/// Makes a directory, with those above it, if it is not there. `option` moves it.
-pub(crate) fn make_dir(path: &Path, mode: u32, option: &'static str) -> Result<(), StartError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(mode)
-        .create(path)
-        .map_err(|source| StartError::Directory { path: path.to_owned(), option, source })
+/// Makes a directory, with those above it, if it is not there.
+pub(crate) fn make_dir(path: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(mode).create(path)
 }
 
 fn listen(path: PathBuf, mode: u32) -> Result<UnixListener, StartError> {

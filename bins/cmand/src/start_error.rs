@@ -32,10 +32,11 @@ pub(crate) enum StartError {
     #[error("{}: {source}", .path.display())]
     Key { path: PathBuf, source: cman_crypto::KeyError },
     #[error(
-        "cannot make the directory {}: {source}; start as root, or choose another with {option}",
+        "cannot make the run directory {}: {source}; start as root, or choose another with \
+         --run-dir",
         .path.display()
     )]
-    Directory { path: PathBuf, option: &'static str, source: io::Error },
+    RunDir { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]

@@ -15,7 +15,7 @@ use cman_io::{
     clock,
     interface::{Interface, interfaces},
     lease_page::LeaseWriter,
-    lock_file::LockFile,
+    lock_file::{LockError, LockFile},
     resolve,
     state::{self, StoredState},
     udp::{UdpConfig, UdpSockets},
@@ -45,7 +45,8 @@ pub(crate) struct Prepared {
     pub(crate) me: NodeConfig,
     pub(crate) cipher: Box<dyn Cipher>,
     pub(crate) run_dir: RunDir,
-    pub(crate) state_lock: LockFile,
+    /// `None` if the state directory cannot be written.
+    pub(crate) state_lock: Option<LockFile>,
     pub(crate) lease: LeaseWriter,
     pub(crate) interface: Interface,
     pub(crate) group: Option<IpAddr>,
@@ -66,12 +67,11 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
     let config = read_config(&args.config)?;
     let me = find_me(args, &config)?;
     let cipher = make_cipher(args, &config)?;
-    make_dir(&args.state_dir, 0o700, "--state-dir")?;
+    let mut notes = Vec::new();
     let run_dir = RunDir::acquire(&args.run_dir)?;
-    let state_lock = LockFile::acquire(&args.state_dir.join(STATE_LOCK_FILE))?;
+    let state_lock = lock_state_dir(&args.state_dir, &mut notes)?;
     let interface = own_interface(&config, &me)?;
     let lease = LeaseWriter::create(run_dir.path(), me.id)?;
-    let mut notes = Vec::new();
     let (found_state, incarnation) = begin_life(&args.state_dir, &mut notes);
     let group =
         (config.transport == Transport::Multicast).then(|| config.multicast_for(interface.address));
@@ -164,6 +164,23 @@ fn own_interface(config: &Config, me: &NodeConfig) -> Result<Interface, StartErr
     Ok(found)
 }
 
+/// Makes and locks the state directory. One that cannot be written is a warning, as a disk that
+/// fails later would be; only another daemon's lock is an error.
+fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<LockFile>, StartError> {
+    // Whatever is wrong with it, the lock will not be had either.
+    let _refused = make_dir(dir, 0o700);
+    match LockFile::acquire(&dir.join(STATE_LOCK_FILE)) {
+        Ok(lock) => Ok(Some(lock)),
+        Err(held @ LockError::Held { .. }) => Err(held.into()),
+        Err(error) => {
+            let text = format!("{error}; no state is kept: choose another place with --state-dir");
+            tracing::warn!("{text}");
+            notes.push(text);
+            Ok(None)
+        }
+    }
+}
+
 /// Chooses the incarnation of this life and puts it on disk. Whatever is wrong with the state
 /// directory is a warning: the protocol is safe without it.
 fn begin_life(dir: &Path, notes: &mut Vec<String>) -> (Option<StoredState>, Incarnation) {
@@ -215,6 +232,18 @@ mod tests {
         let on_disk = state::load(dir.path()).unwrap().unwrap();
         assert_eq!(on_disk, StoredState { incarnation: next, ..kept });
         assert_eq!(notes, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_state_directory_that_cannot_be_written_is_a_warning_but_a_shared_one_is_not() {
+        let mut notes = Vec::new();
+        let refused = lock_state_dir(Path::new("/proc/nonexistent"), &mut notes);
+        assert!(matches!(refused, Ok(None)), "{refused:?}");
+        assert_eq!(notes.len(), 1, "{notes:?}");
+        let dir = tempfile::tempdir().unwrap();
+        let _held = lock_state_dir(dir.path(), &mut notes).unwrap().unwrap();
+        let second = lock_state_dir(dir.path(), &mut notes);
+        assert!(matches!(second, Err(StartError::Lock(LockError::Held { .. }))), "{second:?}");
     }
 
     #[test]
