@@ -317,7 +317,7 @@ impl Gate {
             return Ok(Vec::new());
         };
         let challenge_at = session.challenge_at();
-        session.touch(arrival.now, arrival.address, arrival.lane);
+        session.touch(arrival.now, arrival.address);
         let mut heard = Vec::new();
         let mut reply = Vec::new();
         for frame in decoded.frames {
@@ -336,7 +336,6 @@ impl Gate {
                 session.pass(self.me, arrival, frame, &mut heard);
             }
         }
-        let address = session.address;
         if let Some(nonce) = session.challenge(arrival.now, patience, true) {
             reply.push(Frame::Challenge(Challenge { nonce }));
         }
@@ -348,7 +347,8 @@ impl Gate {
             // Another living node with this node's id, or an echo of this node's former life:
             // only the first can ever be verified. Nothing it says concerns the engine.
             if session.is_verified() {
-                self.strangers.note(arrival.now, sender, address, StrangerKind::SameNodeId);
+                let kind = StrangerKind::SameNodeId;
+                self.strangers.note(arrival.now, sender, arrival.address, kind);
             }
             heard.clear();
         }

@@ -97,12 +97,10 @@ impl Session {
         self.lane_mut(lane).get_or_insert_with(|| Box::new(Incoming::new(&id, lane, cipher)))
     }
 
-    /// It was heard from there. The data lane's port is not where it is answered.
-    pub(super) fn touch(&mut self, now: Instant, address: SocketAddr, lane: Lane) {
+    /// It was heard from there.
+    pub(super) const fn touch(&mut self, now: Instant, address: SocketAddr) {
         self.heard_at = now;
-        if lane == Lane::Control {
-            self.address = address;
-        }
+        self.address = address;
     }
 
     /// When it may be challenged next; `None` if it is verified.

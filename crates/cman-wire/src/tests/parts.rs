@@ -140,3 +140,19 @@ fn parts_that_cannot_be_are_malformed() {
     assert_eq!(datagram(0, 0, 10), error);
     assert_eq!(datagram(2048, 2049, 10), error);
 }
+
+#[test]
+fn no_more_bytes_are_held_than_the_longest_frame_has() {
+    let slice = [7; 1300];
+    let part = |message, index| Part { message, index, count: 2000, kind: 10, bytes: &slice };
+    let mut assembly = Assembly::default();
+    let most = u16::try_from(MESSAGE_MAX / slice.len()).unwrap();
+    for index in 0..most {
+        assert_eq!(assembly.add(&part(1, index)), Ok(None));
+    }
+    let too_many = WireError::TooMany("bytes in the parts of a frame");
+    assert_eq!(assembly.clone().add(&part(1, most)), Err(too_many), "one frame alone");
+    assert_eq!(assembly.held(), (1, usize::from(most) * slice.len()));
+    assert_eq!(assembly.add(&part(2, 0)), Ok(None));
+    assert_eq!(assembly.held(), (1, slice.len()), "two frames: the older one is given up");
+}

@@ -19,6 +19,27 @@ fn own_datagrams_are_ignored() {
     assert_eq!(open(&mut a, at(0), address(1), &said[0]), []);
     assert_eq!(a.rejected(), Rejected::default());
     assert_eq!(a.poll_notice(), None);
+    assert_eq!(a.poll_transmit(), None, "nobody challenges himself");
+}
+
+#[test]
+fn the_first_datagram_of_a_life_counts_as_seen_too() {
+    let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
+    let said = say(&mut a, &[hello(1)]);
+    open(&mut b, at(0), address(1), &said[0]);
+    open(&mut b, at(1), address(1), &said[0]);
+    assert_eq!(b.rejected(), Rejected { replayed: 1, ..Rejected::default() });
+}
+
+#[test]
+fn counters_grow_by_one_on_each_lane() {
+    let mut a = gate(life(1, 10));
+    let mut counter = |lane| {
+        let sealed = a.seal(Destination::Multicast, lane, &[hello(1)]);
+        Header::parse(&sealed[0].bytes).unwrap().0.counter
+    };
+    assert_eq!([1, 2, 3].map(|_| counter(Lane::Control)), [1, 2, 3]);
+    assert_eq!([1, 2].map(|_| counter(Lane::Data)), [1, 2]);
 }
 
 #[test]
@@ -120,14 +141,32 @@ fn a_datagram_of_the_other_lane_does_not_open() {
     assert_eq!(b.rejected().unauthenticated, 1);
 }
 
+/// Whatever the key says: what the header claims must be what this gate expects.
 #[test]
-fn an_encrypted_cluster_and_a_plain_one_refuse_each_other() {
-    let mut b = gate(life(2, 20));
-    let mut said = say(&mut gate(life(1, 10)), &[hello(1)]).remove(0);
-    // The bit that says "encrypted".
-    said[6] ^= 1;
-    assert_eq!(open(&mut b, at(0), address(1), &said), []);
-    assert_eq!(b.rejected(), Rejected { unauthenticated: 1, ..Rejected::default() });
+fn a_header_that_claims_another_cipher_key_or_lane_is_refused() {
+    let expected = Header {
+        wire_version: 1,
+        encrypted: false,
+        lane: 0,
+        key_id: 0,
+        cluster: name_hash("alpha"),
+        sender: life(1, 10),
+        counter: 1,
+    };
+    let refused = |header: &Header| {
+        let mut clear = Vec::new();
+        header.write(&mut clear);
+        let mut bytes = clear.clone();
+        Plain::new("key").derive(&header.sender, 0).seal(header.counter, &clear, &[], &mut bytes);
+        let mut b = gate(life(2, 20));
+        assert_eq!(open(&mut b, at(0), address(1), &bytes), []);
+        b.rejected()
+    };
+    let unauthenticated = Rejected { unauthenticated: 1, ..Rejected::default() };
+    assert_eq!(refused(&expected), Rejected::default());
+    assert_eq!(refused(&Header { encrypted: true, ..expected }), unauthenticated);
+    assert_eq!(refused(&Header { key_id: 1, ..expected }), unauthenticated);
+    assert_eq!(refused(&Header { lane: 1, ..expected }), unauthenticated);
 }
 
 #[test]

@@ -208,10 +208,32 @@ fn replaying_a_later_life_does_not_lock_out_an_earlier_one_for_long() {
 #[test]
 fn unverified_lives_make_room_before_verified_ones() {
     let (_, mut b) = acquainted();
-    for bytes in former_lives(9) {
-        open(&mut b, at(10), address(1), &bytes);
+    for (bytes, ms) in former_lives(30).iter().zip(5000..) {
+        open(&mut b, at(ms), address(1), bytes);
     }
     assert!(b.is_verified(&life(1, 10)));
+}
+
+#[test]
+fn who_has_answered_is_not_challenged_again() {
+    let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
+    let said = say(&mut a, &[hello(1)]);
+    open(&mut b, at(0), address(1), &said[0]);
+    assert_eq!(b.poll_timeout(), Some(at(100)));
+    settle(at(1), &mut a, &mut b);
+    assert_eq!((a.poll_timeout(), b.poll_timeout()), (None, None));
+}
+
+#[test]
+fn the_last_life_heard_stays_verified_however_long_it_is_silent() {
+    let (mut a, mut b) = acquainted();
+    let mut new = gate(life(1, 11));
+    let said = say(&mut new, &[hello(1)]);
+    open(&mut b, at(1000), address(1), &said[0]);
+    settle(at(1000), &mut new, &mut b);
+    let said = say(&mut a, &[hello(2)]);
+    assert_eq!(open(&mut b, at(90_000), address(1), &said[0]), [], "dropped: challenged anew");
+    assert!(b.is_verified(&life(1, 11)));
 }
 
 #[test]
