@@ -239,8 +239,7 @@ impl Faults {
         let first = coordinator(world)?;
         let mut others: Vec<usize> = world.living();
         others.retain(|&host| host != first);
-        let second =
-            if self.one_in(2) { deputy(world)? } else { self.pick(&others)? };
+        let second = if self.one_in(2) { deputy(world)? } else { self.pick(&others)? };
         let victims = [first, second];
         world.crash_together(&victims);
         victims.into_iter().for_each(|dead| self.bring_back(world, dead));
@@ -276,9 +275,8 @@ impl Faults {
     fn partition(&mut self, world: &mut World) {
         let hosts = world.hosts.len();
         let parts = if self.one_in(4) { 3 } else { 2 };
-        let sides: Vec<usize> = (0..hosts)
-            .map(|_| usize::try_from(self.prng.below(parts)).unwrap_or(0))
-            .collect();
+        let sides: Vec<usize> =
+            (0..hosts).map(|_| usize::try_from(self.prng.below(parts)).unwrap_or(0)).collect();
         let mut paths = world.paths_between(&sides);
         match self.prng.below(6) {
             // One way only: one side is heard by the other, but does not hear it.

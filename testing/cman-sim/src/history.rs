@@ -1,7 +1,7 @@
 //! What happened so far, as only the world can know it: the checkers compare with it.
 
 use cman_types::{MemberId, ViewId};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::clock::Real;
 
@@ -43,8 +43,8 @@ pub struct History {
     pub views: BTreeMap<ViewId, ViewRecord>,
     /// Every life there was.
     pub lives: BTreeMap<MemberId, LifeRecord>,
-    /// Who said *recovered* for which ballot.
-    pub confirmed: BTreeMap<ViewId, BTreeSet<MemberId>>,
+    /// Who said *recovered* for which ballot, and when first.
+    pub confirmed: BTreeMap<ViewId, BTreeMap<MemberId, Real>>,
     /// When each life last granted a lease, or told of its own as a hub.
     pub granted: BTreeMap<MemberId, Real>,
 }
@@ -72,7 +72,18 @@ impl History {
     #[must_use]
     pub fn has_confirmed(&self, member: &MemberId, ballot: ViewId) -> bool {
         ballot.coordinator == *member
-            || self.confirmed.get(&ballot).is_some_and(|members| members.contains(member))
+            || self.confirmed.get(&ballot).is_some_and(|members| members.contains_key(member))
+    }
+
+    /// When the first member confirmed a ballot: everybody in it was alive a little before.
+    #[must_use]
+    pub fn first_confirmed(&self, ballot: ViewId) -> Option<Real> {
+        self.confirmed.get(&ballot)?.values().min().copied()
+    }
+
+    /// A member said *recovered*.
+    pub fn confirm(&mut self, now: Real, member: MemberId, ballot: ViewId) {
+        self.confirmed.entry(ballot).or_default().entry(member).or_insert(now);
     }
 
     /// A member installs a view. Returns the view that it had installed before.

@@ -11,7 +11,10 @@ use crate::cipher::TAG;
 
 /// Kinds of frames that the world tells apart.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-#[expect(missing_docs, reason = "named like the frames of the wire crate, where they are explained")]
+#[expect(
+    missing_docs,
+    reason = "named like the frames of the wire crate, where they are explained"
+)]
 pub enum Kind {
     Beat,
     ActingBeat,
@@ -65,10 +68,7 @@ impl Kind {
     /// Whether frames of this kind belong to the idle traffic, which the column log leaves out.
     #[must_use]
     pub const fn is_idle_talk(self) -> bool {
-        matches!(
-            self,
-            Self::Beat | Self::ActingBeat | Self::MemberBeat | Self::Hello | Self::Other
-        )
+        matches!(self, Self::Beat | Self::ActingBeat | Self::MemberBeat | Self::Hello | Self::Other)
     }
 }
 

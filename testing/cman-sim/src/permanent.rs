@@ -86,7 +86,10 @@ pub fn run(order: &Order) -> Outcome {
     let mut world = World::new(Cluster::plain(nodes), options);
     let at = usize::try_from(prng.below(Lasting::ALL.len() as u64)).unwrap_or(0);
     let lasting = Lasting::ALL.get(at).copied().unwrap_or(Lasting::OneWay);
-    let check = form(&mut world).and_then(|()| watch(&mut world, &mut prng, lasting));
+    let check = form(&mut world).and_then(|()| {
+        let victim = draw_victim(&world, &mut prng);
+        watch(&mut world, &mut prng, lasting, victim)
+    });
     Outcome {
         nodes,
         reach: Reach::default(),
@@ -109,15 +112,24 @@ pub fn form(world: &mut World) -> Check {
     world.run_for(token)
 }
 
-/// Lets a fault last, and counts the views.
+/// The coordinator, the next in line, or anybody.
+fn draw_victim(world: &World, prng: &mut Prng) -> usize {
+    match prng.below(3) {
+        0 => faults::coordinator(world).unwrap_or(0),
+        1 => faults::deputy(world).unwrap_or(0),
+        _ => usize::try_from(prng.below(world.hosts.len() as u64)).unwrap_or(0),
+    }
+}
+
+/// Lets a fault of one host last, and counts the views.
 ///
 /// # Errors
 /// Too many, or an invariant was broken.
-pub fn watch(world: &mut World, prng: &mut Prng, lasting: Lasting) -> Check {
+pub fn watch(world: &mut World, prng: &mut Prng, lasting: Lasting, victim: usize) -> Check {
     world.installed.clear();
     world.lost_quorum.clear();
     let began = world.now;
-    let none_expected = begin(world, prng, lasting);
+    let none_expected = begin(world, prng, lasting, victim);
     world.log_world(&format!("from now on: {lasting:?}, views expected: {}", !none_expected));
     world.run_for(WATCH)?;
     let restarts = lasting == Lasting::FlappingNode;
@@ -125,14 +137,8 @@ pub fn watch(world: &mut World, prng: &mut Prng, lasting: Lasting) -> Check {
 }
 
 /// Starts the fault; returns whether it must not change any view.
-fn begin(world: &mut World, prng: &mut Prng, lasting: Lasting) -> bool {
+fn begin(world: &mut World, prng: &mut Prng, lasting: Lasting, victim: usize) -> bool {
     let hosts = world.hosts.len();
-    let draw = |prng: &mut Prng| usize::try_from(prng.below(hosts as u64)).unwrap_or(0);
-    let victim = match prng.below(3) {
-        0 => faults::coordinator(world).unwrap_or(0),
-        1 => faults::deputy(world).unwrap_or(0),
-        _ => draw(prng),
-    };
     let other = (victim + 1 + usize::try_from(prng.below(hosts as u64 - 1)).unwrap_or(0)) % hosts;
     let token = world.cluster().token;
     match lasting {
@@ -203,9 +209,8 @@ fn every(
 pub fn every_pair_has_a_path(world: &World) -> bool {
     let hosts = world.hosts.len();
     let both = |a: usize, b: usize| world.network.connects(a, b) && world.network.connects(b, a);
-    (0..hosts).all(|a| {
-        (0..a).all(|b| both(a, b) || (0..hosts).any(|via| both(a, via) && both(via, b)))
-    })
+    (0..hosts)
+        .all(|a| (0..a).all(|b| both(a, b) || (0..hosts).any(|via| both(a, via) && both(via, b))))
 }
 
 /// Counts the views that any single node installed in each minute since `began`.
@@ -239,7 +244,8 @@ pub fn count(
     };
     world.log_world(&format!("{name}: views per minute at the worst node: {worst:?}"));
     if worst.iter().enumerate().any(|(number, views)| *views > bound(number)) {
-        let what = format!("{name}: {worst:?} views in the minutes, expected none: {none_expected}");
+        let what =
+            format!("{name}: {worst:?} views in the minutes, expected none: {none_expected}");
         world.fail(Violation::new("stability", &[], what));
     }
     if none_expected && !world.lost_quorum.is_empty() {

@@ -93,7 +93,12 @@ pub fn report(sizes: &[usize], as_json: bool) -> Result<bool, Violation> {
         println!("{:>6}  {:>24}  {:>24}", "nodes", "member sent / read", "coordinator sent / read");
         for load in &loads {
             let pair = |rates: Rates| format!("{:.1} / {:.1}", rates.sent, rates.read);
-            println!("{:>6}  {:>24}  {:>24}", load.nodes, pair(load.member), pair(load.coordinator));
+            println!(
+                "{:>6}  {:>24}  {:>24}",
+                load.nodes,
+                pair(load.member),
+                pair(load.coordinator)
+            );
         }
     }
     Ok(loads.windows(2).all(|pair| matches!(pair, [small, large] if grows_well(small, large))))

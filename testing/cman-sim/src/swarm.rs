@@ -327,8 +327,7 @@ fn die_quietly(world: &mut World, prng: &mut Prng) -> Check {
     let Some(coordinator) = faults::coordinator(world).filter(|_| living.len() >= 2) else {
         return Ok(());
     };
-    let members: Vec<usize> =
-        living.iter().copied().filter(|&host| host != coordinator).collect();
+    let members: Vec<usize> = living.iter().copied().filter(|&host| host != coordinator).collect();
     let any = |prng: &mut Prng| {
         let at = usize::try_from(prng.below(members.len() as u64)).unwrap_or(0);
         members.get(at).copied().unwrap_or(coordinator)

@@ -126,8 +126,7 @@ fn run(args: &RunArgs) -> Result<bool, String> {
     };
     let summary = runner::run(&batch);
     let complete = run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none();
-    let missed =
-        if complete { summary.reach.missed(summary.seeds) } else { Vec::new() };
+    let missed = if complete { summary.reach.missed(summary.seeds) } else { Vec::new() };
     if args.json {
         println!("{}", as_json(args, &summary));
     } else {
@@ -142,8 +141,7 @@ fn run(args: &RunArgs) -> Result<bool, String> {
 fn verbose(args: &RunArgs, run: Run) -> Result<bool, String> {
     let mut good = true;
     for seed in args.from..args.from + args.seeds {
-        let order =
-            Order { seed, nodes: args.nodes, live: true, log: true, ..Order::default() };
+        let order = Order { seed, nodes: args.nodes, live: true, log: true, ..Order::default() };
         let outcome = runner::run_seed(run, &order);
         match outcome.check {
             Ok(()) => println!("seed {seed}: nothing broken"),

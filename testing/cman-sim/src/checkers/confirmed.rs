@@ -41,11 +41,11 @@ mod tests {
     fn everybody_but_the_coordinator_confirms() {
         let mut history = History::default();
         let view = view(5, &[1, 2, 3]);
-        history.confirmed.entry(view.id).or_default().insert(life(2));
+        history.confirm(0, life(2), view.id);
         assert!(check(&history, &life(1), &view).is_err());
         assert!(check(&history, &life(2), &view).is_ok());
         assert!(check(&history, &life(3), &view).is_err());
-        history.confirmed.entry(view.id).or_default().insert(life(3));
+        history.confirm(0, life(3), view.id);
         assert!(check(&history, &life(1), &view).is_ok());
     }
 }

@@ -39,20 +39,19 @@ fn own_lists(
 ) -> Check {
     let fail = |what: String| Err(Violation::new("view event", &[me.node], what));
     let view = &event.view;
-    let before: &[MemberId] = previous
-        .and_then(|id| history.views.get(&id))
-        .map_or(&[], |record| &record.members);
+    let before: &[MemberId] =
+        previous.and_then(|id| history.views.get(&id)).map_or(&[], |record| &record.members);
     if !event.transitional.contains(&me.node) {
         return fail(format!("{:?}: not among those that come with itself", view.id));
     }
-    if let Some(node) = view.nodes().find(|node| {
-        event.transitional.contains(node) == event.joined.contains(node)
-    }) {
+    if let Some(node) =
+        view.nodes().find(|node| event.transitional.contains(node) == event.joined.contains(node))
+    {
         return fail(format!("{:?}: {node:?} must either come along or join", view.id));
     }
-    let left = before.iter().filter(|member| {
-        !(event.transitional.contains(&member.node) && view.contains(member))
-    });
+    let left = before
+        .iter()
+        .filter(|member| !(event.transitional.contains(&member.node) && view.contains(member)));
     let left: Vec<NodeId> = left.map(|member| member.node).collect();
     if previous.is_some() && !left.iter().all(|node| event.left.contains(node)) {
         return fail(format!("{:?}: left {:?}, but {left:?} did", view.id, event.left));
@@ -70,10 +69,7 @@ fn needless(history: &History, ahead: &Installer, behind: &Installer, event: &Vi
         return Ok(());
     };
     let shared = history.has_confirmed(&behind.member, origin)
-        && history
-            .views
-            .get(&origin)
-            .is_some_and(|record| record.members.contains(&behind.member));
+        && history.views.get(&origin).is_some_and(|record| record.members.contains(&behind.member));
     let is_behind = behind.previous.is_none_or(|previous| previous.epoch < origin.epoch);
     if shared && is_behind {
         return Err(Violation::new(
@@ -162,7 +158,7 @@ mod tests {
             assert_eq!(install(&mut history, me, &first), Ok(()));
         }
         // Only node 1 installs view 6; node 2 is not completed before view 7.
-        history.confirmed.entry(view(6, &[1, 2]).id).or_default().insert(life(2));
+        history.confirm(0, life(2), view(6, &[1, 2]).id);
         let second = event(view(6, &[1, 2]), &[1, 2], &[], &[]);
         assert_eq!(install(&mut history, 1, &second), Ok(()));
         let third = event(view(7, &[1, 2]), &[1], &[2], &[2]);

@@ -11,9 +11,10 @@ use crate::{
     violation::{Check, Violation},
 };
 
-/// How many tokens after a death its life may still appear in a view that nobody installed
-/// before: it confirmed while it lived, the proposer was slow (recover phase up to 4 T) or
-/// stalled (up to 4 T), and a successor completed the view.
+/// How many tokens after a death its life may still be in a ballot that gets as far as being
+/// confirmed: token and stretched patience until the death is noticed, and a proposer that was
+/// slow (recover phase up to 4 T) or stalled (up to 4 T). The ballot itself may be installed
+/// whenever a successor completes it.
 pub const DEAD_LINGER_TOKENS: u64 = 12;
 
 /// `me` is about to install a view, coming from `previous`.
@@ -27,8 +28,9 @@ pub fn check(
 ) -> Check {
     let view = &event.view;
     if !history.views.contains_key(&view.id) {
+        let decided = history.first_confirmed(view.id).unwrap_or(now);
         for member in view.ids() {
-            let dead_for = history.died(&member).map_or(0, |died| now - died);
+            let dead_for = history.died(&member).map_or(0, |died| decided.saturating_sub(died));
             if dead_for > token * DEAD_LINGER_TOKENS {
                 return Err(Violation::new(
                     "the dead stay dead",

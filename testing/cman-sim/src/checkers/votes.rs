@@ -19,8 +19,8 @@ use crate::{
 /// What one life can know.
 #[derive(Clone, Debug, Default)]
 struct Knowledge {
-    /// Nodes whose votes need not be expected.
-    removed: BTreeSet<NodeId>,
+    /// Nodes whose votes need not be expected, and which life gave them up, where that is known.
+    removed: BTreeMap<NodeId, Option<MemberId>>,
     /// Whether it knows of a view that held all nodes.
     all_seen: bool,
 }
@@ -38,7 +38,7 @@ impl Votes {
     pub fn begin(&mut self, life: MemberId, removed: bool) {
         let mut knowledge = Knowledge::default();
         if removed {
-            knowledge.removed.insert(life.node);
+            knowledge.removed.insert(life.node, None);
             self.returning.insert(life);
         }
         self.knowledge.insert(life, knowledge);
@@ -50,17 +50,17 @@ impl Votes {
         self.returning.remove(life);
     }
 
-    /// A node is told to leave with `remove`: from now on anybody may stop expecting its votes.
-    pub fn removing(&mut self, node: NodeId) {
+    /// A life is told to leave with `remove`: from now on anybody may stop expecting its votes.
+    pub fn removing(&mut self, life: MemberId) {
         for knowledge in self.knowledge.values_mut() {
-            knowledge.removed.insert(node);
+            knowledge.removed.insert(life.node, Some(life));
         }
     }
 
     /// The fewest votes with which `me` may act.
     #[must_use]
     pub fn needed(&self, cluster: &Cluster, me: &MemberId) -> u32 {
-        let removed = self.knowledge.get(me).map(|knowledge| &knowledge.removed);
+        let removed = self.knowledge.get(me).map(|knowledge| knowledge.removed.keys());
         let not_expected = removed.into_iter().flatten().map(|node| cluster.votes_of(*node));
         cluster.needed(not_expected.sum())
     }
@@ -83,11 +83,11 @@ impl Votes {
     pub fn install(&mut self, cluster: &Cluster, me: MemberId, view: &View) {
         let mut learnt = Knowledge::default();
         for known in view.ids().filter_map(|member| self.knowledge.get(&member)) {
-            learnt.removed.extend(&known.removed);
+            learnt.removed.extend(known.removed.iter().map(|(node, life)| (*node, *life)));
             learnt.all_seen |= known.all_seen;
         }
         learnt.all_seen |= cluster.votes.iter().all(|(node, _)| {
-            view.member_of_node(*node).is_some() || learnt.removed.contains(node)
+            view.member_of_node(*node).is_some() || learnt.removed.contains_key(node)
         });
         self.knowledge.insert(me, learnt);
     }
@@ -116,8 +116,11 @@ impl Votes {
         }
         for member in view.ids() {
             self.returning.remove(&member);
+            // Only another life of a node that gave up its votes is taken back.
             if let Some(knowledge) = self.knowledge.get_mut(me) {
-                knowledge.removed.remove(&member.node);
+                knowledge
+                    .removed
+                    .retain(|node, life| *node != member.node || *life == Some(member));
             }
         }
         Ok(())
@@ -127,7 +130,7 @@ impl Votes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{life, node, view};
+    use crate::testing::{life, view};
 
     fn begin(ids: &[u32], removed: &[u32]) -> Votes {
         let mut votes = Votes::default();
@@ -142,8 +145,8 @@ mod tests {
         let cluster = Cluster::plain(5);
         let mut votes = begin(&[1, 2], &[]);
         assert!(votes.check(&cluster, &life(1), &view(5, &[1, 2])).is_err());
-        votes.removing(node(4));
-        votes.removing(node(5));
+        votes.removing(life(4));
+        votes.removing(life(5));
         assert!(votes.check(&cluster, &life(1), &view(5, &[1, 2])).is_ok());
         votes.begin(life(3), false);
         assert!(votes.check(&cluster, &life(3), &view(6, &[2, 3])).is_err(), "knows nothing yet");
@@ -160,8 +163,8 @@ mod tests {
         assert!(votes.check(&cluster, &life(4), &minority).is_err());
         let majority = view(6, &[1, 2, 4]);
         votes.install(&cluster, life(1), &majority);
-        votes.removing(node(4));
-        votes.removing(node(5));
+        assert!(votes.check(&cluster, &life(1), &majority).is_err(), "5 is expected");
+        votes.removing(life(5));
         assert!(votes.check(&cluster, &life(1), &majority).is_ok());
         assert!(votes.check(&cluster, &life(1), &view(7, &[1, 4])).is_ok(), "counts again");
     }

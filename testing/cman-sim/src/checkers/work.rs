@@ -73,7 +73,8 @@ impl Work {
         if effort.sent_in_window <= bound {
             return Ok(());
         }
-        let what = format!("{} datagrams within a token, at most {bound} allowed", effort.sent_in_window);
+        let what =
+            format!("{} datagrams within a token, at most {bound} allowed", effort.sent_in_window);
         Err(Violation::new("bounded work", &[node], what))
     }
 }

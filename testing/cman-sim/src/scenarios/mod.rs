@@ -1,13 +1,22 @@
 //! Scenarios with names: stories in which something once went wrong, or that the project promises
 //! to survive. Each runs by name (`cman-sim scenario NAME`) and as a test.
 
-mod cases;
+mod deaths;
+mod large;
+mod lives;
+mod paths;
+mod quorum;
+mod stage;
+mod stalls;
+mod starts;
+#[cfg(test)]
+mod tests;
 
 use cman_types::Prng;
 
 use crate::{
     cluster::Cluster,
-    violation::{Check, Violation},
+    violation::Check,
     world::{Options, World},
 };
 
@@ -55,7 +64,16 @@ pub struct Told {
 /// All scenarios.
 #[must_use]
 pub fn all() -> Vec<Scenario> {
-    cases::all()
+    let groups = [
+        starts::all(),
+        deaths::all(),
+        paths::all(),
+        stalls::all(),
+        lives::all(),
+        quorum::all(),
+        large::all(),
+    ];
+    groups.into_iter().flatten().collect()
 }
 
 /// The scenario with this name.
@@ -75,10 +93,4 @@ pub fn run(scenario: &Scenario, seed: u64, live: bool) -> Told {
     let mut prng = Prng::new(seed ^ 0x7363_656e);
     let check = (scenario.play)(&mut world, &mut prng);
     Told { check, tail: world.columns.tail() }
-}
-
-/// A scenario did not go as it should.
-fn fail(world: &mut World, invariant: &'static str, what: String) -> Check {
-    world.fail(Violation::new(invariant, &[], what));
-    world.failure()
 }

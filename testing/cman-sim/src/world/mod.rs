@@ -191,6 +191,21 @@ impl World {
         world
     }
 
+    /// One more machine on the same network, before anything is wrong with it. Unobserved ones
+    /// are of another cluster: the checkers do not look at them.
+    pub fn add_host(&mut self, cluster: Cluster, node: NodeId, observed: bool) -> usize {
+        let index = self.hosts.len();
+        let clock = draw_clock(&mut self.prng, self.options.drift);
+        let mut host = Host::new(node, Rc::new(cluster), address(index), clock);
+        host.observed = observed;
+        self.hosts.push(host);
+        let prng = Prng::new(self.prng.next_u64());
+        self.network = Network::new(index + 1, self.options.quality, prng);
+        self.work = Work::new(index + 1);
+        self.columns.head(&self.hosts);
+        index
+    }
+
     /// The configuration of the first host.
     #[must_use]
     pub fn cluster(&self) -> Rc<Cluster> {
@@ -389,11 +404,7 @@ impl World {
         self.log(index, || format!("ends: {end:?}"));
     }
 
-    fn note_crash(
-        &mut self,
-        coordinated: bool,
-        proposing: Option<(cman_types::ViewId, Stage)>,
-    ) {
+    fn note_crash(&mut self, coordinated: bool, proposing: Option<(cman_types::ViewId, Stage)>) {
         self.reach.hit(Place::Crashes);
         match proposing {
             Some((_, Stage::Flush)) => self.reach.hit(Place::DeadInFlush),
@@ -477,7 +488,7 @@ impl World {
             life.doomed = true;
             life.removing |= remove;
             if *remove {
-                self.votes.removing(life.me.node);
+                self.votes.removing(life.me);
             }
         }
         if let (Ok(()), Command::Kill { node }) = (&answer, &command) {

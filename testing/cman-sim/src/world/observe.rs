@@ -33,9 +33,8 @@ impl World {
                     });
                 }
                 Event::Store(store) => self.write(index, store),
-                Event::Notice { warning, text } => self.log(index, || {
-                    format!("{}: {text}", if warning { "warns" } else { "notes" })
-                }),
+                Event::Notice { warning, text } => self
+                    .log(index, || format!("{}: {text}", if warning { "warns" } else { "notes" })),
                 Event::Left => self.stops(index, End::Left, "left"),
                 Event::Fatal { text } => self.stops(index, End::Fatal, &text),
             }
@@ -104,11 +103,8 @@ impl World {
             return;
         };
         let deadline = life.node.lease_deadline();
-        let until = if deadline == cman_types::Instant::ZERO {
-            0
-        } else {
-            host.clock.real_at(deadline)
-        };
+        let until =
+            if deadline == cman_types::Instant::ZERO { 0 } else { host.clock.real_at(deadline) };
         let moved = match (&life.view, &host.claim.view) {
             (Some(new), Some(old)) => !Rc::ptr_eq(new, old),
             (new, old) => new.is_some() != old.is_some(),
@@ -162,8 +158,7 @@ impl World {
         let Some(life) = &host.life else {
             return Ok(());
         };
-        let fail =
-            |what: String| Err(Violation::new("status tells the truth", &[host.node], what));
+        let fail = |what: String| Err(Violation::new("status tells the truth", &[host.node], what));
         if status.view.as_ref().map(|view| view.id) != life.view.as_ref().map(|view| view.id) {
             return fail(format!("shows {:?}, installed {:?}", status.view, life.view));
         }

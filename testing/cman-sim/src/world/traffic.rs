@@ -145,7 +145,7 @@ impl World {
             self.history.granted.insert(me, self.now);
         }
         if let Some(ballot) = peek.confirms {
-            self.history.confirmed.entry(ballot).or_default().insert(me);
+            self.history.confirm(self.now, me, ballot);
         }
         self.note_stage(index, peek);
         for (kind, place) in [
