@@ -166,7 +166,8 @@ fn write_control(tree: &Path, base: &Path, version: &str, architecture: &str) ->
         .replace("@ARCHITECTURE@", architecture)
         .replace("@DEPENDS@", &depends(tree, base)?)
         .replace("@SIZE@", &kilobytes);
-    if let Some(unknown) = filled.split('@').nth(1).filter(|_| filled.matches('@').count() > 2) {
+    let field = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase());
+    if let Some(unknown) = filled.split('@').find(field) {
         bail!("{CONTROL}/control asks for @{unknown}@, which is unknown");
     }
     fs::write(control.join("control"), filled)?;

@@ -72,7 +72,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     shown
 }
 
+/// Builds the programs, unless `CMAN_BIN_DIR` says where to take them from.
 fn build() -> Result<Programs> {
+    if std::env::var_os("CMAN_BIN_DIR").is_some() {
+        return Programs::find();
+    }
     println!("building cmand and cman_tool");
     let mut cargo = repository::cargo();
     cargo.args(["build", "--release", "--package", "cmand", "--package", "cman_tool"]);
@@ -97,6 +101,7 @@ fn create(options: &Options, programs: &Programs) -> Result<Cluster> {
     let nodes: Vec<_> = (1_u32..).zip(names.iter().map(String::as_str)).collect();
     let conf = cman_config::template("sandbox", &nodes, options.token);
     let lab = Lab::named(&format!("cman-sandbox-{}", std::process::id()), count)?;
+    guide::prepare(&lab)?;
     let mut cluster = Cluster::in_lab(lab, &conf, programs)?;
     for node in cluster.nodes_mut() {
         // Ctrl-C ends the sandbox, and the sandbox its daemons.
@@ -115,10 +120,9 @@ fn once(cluster: &Cluster) -> Result<()> {
 }
 
 fn show(cluster: &mut Cluster, interrupted: &AtomicBool) -> Result<()> {
-    let guide = guide::text(cluster)?;
     let live = stdout().is_terminal();
     if !live {
-        println!("{guide}");
+        println!("{}", guide::text(cluster)?);
     }
     let start = Instant::now();
     let mut watched: Vec<_> = cluster.nodes().map(|_| Watched::default()).collect();
@@ -127,7 +131,8 @@ fn show(cluster: &mut Cluster, interrupted: &AtomicBool) -> Result<()> {
             watched.look(node)?;
         }
         if live {
-            screen::draw(&watched, &guide, start.elapsed());
+            // Anew each time: a daemon that was started again has another pid.
+            screen::draw(&watched, &guide::text(cluster)?, start.elapsed());
         } else {
             screen::print_news(&mut watched);
         }

@@ -14,7 +14,8 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 /// Draws the whole screen anew.
 pub(crate) fn draw(watched: &[Watched], guide: &str, running: Duration) {
     let rows: String = watched.iter().map(|node| row(node) + "\n").collect();
-    let heading = "node      pid  state        epoch  coordinator  quorum         lease  members";
+    let heading =
+        "node      pid  state           epoch  coordinator  quorum           lease  members";
     println!(
         "{CLEAR}cman sandbox, {} nodes, running for {} s\n\n{heading}\n{rows}\nLast events\n{}\n\
          {guide}",
@@ -56,7 +57,7 @@ fn row(node: &Watched) -> String {
     let votes = format!("{word} {}/{}", quorum.votes, quorum.needed);
     let lease = quorum.lease_ms_left.map_or("-".to_owned(), |left| format!("{left} ms"));
     format!(
-        "{name:<5} {pid:>7}  {state:<10} {epoch:>7}  {coordinator:<11}  {votes:<13} {lease:>6}  \
+        "{name:<5} {pid:>7}  {state:<10} {epoch:>10}  {coordinator:<11}  {votes:<13} {lease:>8}  \
          {members}"
     )
 }
