@@ -8,6 +8,8 @@ use crate::{
 use anyhow::{Context, Result, bail, ensure};
 use std::{
     collections::BTreeMap,
+    fs,
+    path::PathBuf,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -21,10 +23,15 @@ const FIRST_EVENTS_MAX: Duration = Duration::from_secs(20);
 /// Time for the last events to arrive through the streams before they are counted.
 const LAST_EVENTS: Duration = Duration::from_millis(300);
 
+/// Log lines of each node that a failure shows.
+const STORY_LINES: usize = 12;
+
 /// The event streams of several nodes.
 #[derive(Debug, Default)]
 pub struct Watch {
     streams: BTreeMap<usize, EventStream>,
+    /// Where the daemons log to, for failures.
+    logs: BTreeMap<usize, PathBuf>,
 }
 
 /// What changed at one node since some moment.
@@ -55,13 +62,16 @@ impl Watch {
     /// Starts one more stream, or a new one after the daemon was started again, and does not
     /// wait.
     pub fn add(&mut self, cluster: &Cluster, number: usize) -> Result<()> {
-        self.streams.insert(number, cluster.node(number)?.events()?);
+        let node = cluster.node(number)?;
+        self.streams.insert(number, node.events()?);
+        self.logs.insert(number, node.log_file());
         Ok(())
     }
 
     /// Takes over the streams of another watch.
     pub fn adopt(&mut self, other: Self) {
         self.streams.extend(other.streams);
+        self.logs.extend(other.logs);
     }
 
     /// Ends the stream of a node.
@@ -234,17 +244,16 @@ impl Watch {
         Ok(())
     }
 
-    /// The last events of all nodes in a few words, for failures.
+    /// What all nodes logged last, for failures. The log has each event, and why.
     #[must_use]
     pub fn story(&self) -> String {
         let mut story = String::new();
-        for (number, stream) in &self.streams {
-            story.push_str(&format!("--- last events of node {number}\n"));
-            let events = stream.events().unwrap_or_default();
-            for event in events.get(events.len().saturating_sub(6)..).unwrap_or_default() {
-                let at = event.monotonic_ns / 1_000_000;
-                story.push_str(&format!("{at} ms {} {}\n", event.event, event.fields));
-            }
+        for (number, path) in &self.logs {
+            let log = fs::read(path).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let lines: Vec<_> = log.lines().collect();
+            let tail = lines.get(lines.len().saturating_sub(STORY_LINES)..).unwrap_or_default();
+            story.push_str(&format!("--- node {number}\n{}\n", tail.join("\n")));
         }
         story
     }

@@ -127,6 +127,11 @@ impl Stage {
             cluster.node_mut(number)?.start()?;
         }
         cluster.wait_formed(numbers, FORMED_MAX)?;
+        Self::adopt(cluster, numbers)
+    }
+
+    /// Watches these nodes of a cluster that has formed.
+    pub fn adopt(cluster: Cluster, numbers: &[usize]) -> Result<Self> {
         let watch = Watch::start(&cluster, numbers)?;
         Ok(Self { watch, cluster, all: numbers.to_vec() })
     }

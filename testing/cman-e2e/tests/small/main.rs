@@ -3,13 +3,16 @@
 //! once (`RUST_TEST_THREADS`).
 
 mod bad_input;
+mod daemon;
 mod disk;
 mod failure;
 mod formation;
 mod leave;
 mod multicast;
+mod network;
 mod partition;
 mod paths;
+mod quorum;
 mod restart;
 mod stalls;
 mod strangers;

@@ -1,0 +1,88 @@
+//! The network itself: IPv6, a pulled cable, an address that goes away.
+
+use anyhow::{Result, ensure};
+use cman_e2e::{
+    built,
+    cases::{Scale, Stage},
+    cluster::now_ns,
+    command::run,
+    lab::Lab,
+    turn,
+};
+use std::time::Duration;
+
+/// How long anything may take here.
+const SOON: Duration = Duration::from_secs(30);
+
+#[test]
+fn a_cluster_of_ipv6() -> Result<()> {
+    let _turn = turn::shared()?;
+    let scale = Scale::short();
+    let mut cluster = built::cluster(&scale.conf(3))?;
+    let names: String = (1..=3).map(|n| format!("fd77::{n} {}\n", Lab::name(n))).collect();
+    for number in 1..=3 {
+        cluster.lab().write_hosts(number, &format!("::1 localhost\n{names}"))?;
+    }
+    cluster.start_all()?;
+    cluster.wait_formed(&[1, 2, 3], SOON)?;
+    let link = cluster.node(2)?.status()?.raw["links"][0].clone();
+    ensure!(link["address"] == "fd77::2", "the link is {link}");
+    ensure!(link["multicast"].as_str().is_some_and(|m| m.starts_with("ff15::")), "it is {link}");
+
+    let mut stage = Stage::adopt(cluster, &[1, 2, 3])?;
+    let since = now_ns();
+    let coordinator = stage.coordinator()?;
+    stage.cluster.kill_together(&[coordinator])?;
+    let survivors = stage.others(&[coordinator]);
+    stage.watch.wait_formed(&survivors, &survivors, since, SOON)?;
+    Ok(())
+}
+
+/// Pulls the cable of one node and plugs it in again.
+fn pull_cable(coordinator: bool) -> Result<()> {
+    let _turn = turn::shared()?;
+    let stage = Stage::new(&Scale::short(), 3)?;
+    let ranked = stage.by_rank()?;
+    let unplugged = if coordinator { ranked.first() } else { ranked.last() };
+    let unplugged = unplugged.copied().unwrap_or(1);
+    let others = stage.others(&[unplugged]);
+    let since = now_ns();
+    stage.cluster.lab().plug(unplugged, false)?;
+    stage.watch.wait_inquorate(&[unplugged], since, SOON)?;
+    stage.watch.wait_formed(&others, &others, since, SOON)?;
+    ensure!(!stage.cluster.node(unplugged)?.status()?.quorum.quorate, "it claims quorum");
+    let since = now_ns();
+    stage.cluster.lab().plug(unplugged, true)?;
+    stage.watch.wait_formed(&stage.all, &stage.all, since, SOON)?;
+    Ok(())
+}
+
+#[test]
+fn the_cable_of_a_member_is_pulled() -> Result<()> {
+    pull_cable(false)
+}
+
+#[test]
+fn the_cable_of_the_coordinator_is_pulled() -> Result<()> {
+    pull_cable(true)
+}
+
+#[test]
+fn an_address_that_goes_away_and_comes_back() -> Result<()> {
+    let _turn = turn::shared()?;
+    let stage = Stage::new(&Scale::short(), 3)?;
+    let loser = stage.ordinary()?.last().copied().unwrap_or(3);
+    let others = stage.others(&[loser]);
+    let namespace = stage.cluster.lab().namespace(loser);
+    let address = format!("{}/24", Lab::address(loser));
+    let change = |how| run("ip", &["-n", &namespace, "addr", how, &address, "dev", "eth0"]);
+
+    let since = now_ns();
+    change("del")?;
+    stage.watch.wait_inquorate(&[loser], since, SOON)?;
+    stage.watch.wait_formed(&others, &others, since, SOON)?;
+    let since = now_ns();
+    change("add")?;
+    stage.watch.wait_formed(&stage.all, &stage.all, since, SOON)?;
+    Ok(())
+}
