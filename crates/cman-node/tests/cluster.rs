@@ -104,7 +104,8 @@ impl Bus {
     fn run(&mut self, span: Duration) {
         let end = self.now + span;
         loop {
-            let timer = self.nodes.iter().filter_map(|(&id, n)| Some((n.poll_timeout()?, id))).min();
+            let timer =
+                self.nodes.iter().filter_map(|(&id, n)| Some((n.poll_timeout()?, id))).min();
             let flight = self.flying.iter().enumerate().map(|(at, f)| (f.0, at)).min();
             let next = [timer.map(|t| t.0), flight.map(|f| f.0)].into_iter().flatten().min();
             let Some(next) = next.filter(|&next| next <= end) else { break };
@@ -254,9 +255,8 @@ fn a_killed_node_is_told_and_put_out() {
         bus.run(Duration::from_millis(600));
         let rest: Vec<u32> = (1..=3).filter(|&id| id != victim).collect();
         bus.assert_whole(&rest);
-        let told = |(_, id, e): &&(Instant, u32, Event)| {
-            *id == victim && matches!(e, Event::Fatal { .. })
-        };
+        let told =
+            |(_, id, e): &&(Instant, u32, Event)| *id == victim && matches!(e, Event::Fatal { .. });
         assert_eq!(bus.events.iter().filter(told).count(), 1, "{:#?}", bus.events);
     }
 }

@@ -114,6 +114,7 @@ record!(Flush {
     basis: Basis,
     removed_self: bool,
     hub_leases: Vec<(NodeId, Duration)>,
+    promised: Vec<(NodeId, Duration)>,
     holdings: Holdings,
 });
 choice!(NackReason { 0 = Outvoted, 1 = Held, 2 = NotMe });
@@ -125,7 +126,12 @@ record!(Lineage {
     leases: Vec<(NodeId, Duration)>,
     sequence: Vec<(u64, u16, u64)>,
 });
-record!(Plan { basis: Basis, not_readmitted: NodeSet, lineages: Vec<Lineage> });
+record!(Plan {
+    basis: Basis,
+    not_readmitted: NodeSet,
+    promised: Duration,
+    lineages: Vec<Lineage>,
+});
 record!(Recover { ballot: ViewId, plan: Plan });
 record!(Recovered { ballot: ViewId });
 record!(Install { ballot: ViewId });

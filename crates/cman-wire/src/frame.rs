@@ -318,6 +318,8 @@ pub struct Flush {
     /// How long leases that it gave out, as a hub, to nodes that are not in the ballot may still
     /// last.
     pub hub_leases: Vec<(NodeId, Duration)>,
+    /// How long its promises to each hub still last.
+    pub promised: Vec<(NodeId, Duration)>,
     /// What it holds of the messages of its origin view.
     pub holdings: Holdings,
 }
@@ -373,6 +375,9 @@ pub struct Plan {
     pub basis: Basis,
     /// Members that left with `remove` and have not been readmitted: they grant nothing yet.
     pub not_readmitted: NodeSet,
+    /// How long the longest promise of any member still lasts that it gave to a hub which did not
+    /// come along from the same view: somebody may hold a lease that rests on it.
+    pub promised: Duration,
     /// One entry for each previous view.
     pub lineages: Vec<Lineage>,
 }

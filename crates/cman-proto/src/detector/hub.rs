@@ -260,16 +260,13 @@ impl Engine {
         self.send_beat(now);
     }
 
-    /// The acting deputy proposes those that answered it, without a further wait.
+    /// The acting deputy proposes those that answered it, without a further wait; itself alone if
+    /// nobody did, which freezes nobody else.
     pub(crate) fn propose_as_deputy(&mut self, now: Instant, silent: Duration) -> bool {
         let limit = now.before(self.cfg.timing.share(50));
         let Some(hub) = self.hub().filter(|hub| hub.acting) else { return false };
-        let alone = hub.members.is_empty();
         let heard: BTreeMap<MemberId, bool> =
             hub.members.iter().map(|(&id, m)| (id, m.answered && m.heard >= limit)).collect();
-        if !alone && !heard.values().any(|&heard| heard) {
-            return false;
-        }
         let Some(coordinator) = self.coordinator() else { return false };
         let mut changes = Changes::default();
         changes.note(coordinator.node, Reason::Silent, self.me().node, silent);

@@ -116,6 +116,7 @@ impl Engine {
             basis: self.basis.clone(),
             removed_self: self.removed_self,
             hub_leases: self.book.outstanding(now, lost),
+            promised: self.lease.promised(now).map(|(hub, left)| (hub.node, left)).collect(),
             holdings: Holdings::default(),
         }
     }

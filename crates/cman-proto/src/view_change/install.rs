@@ -27,10 +27,9 @@ impl Engine {
         let members = propose.members.iter().filter(stays).copied().collect();
         let view = View { id: propose.ballot, members };
         let lineage = self.lineage(plan, &view, old.as_ref());
-        self.hand_over_lease(now, propose, plan, old.as_ref(), &lineage);
-
         let nodes: NodeSet = view.nodes().collect();
         self.votes = self.cfg.rules.decide(&nodes, &plan.basis, &plan.not_readmitted);
+        self.hand_over_lease(now, propose, plan, old.as_ref(), &lineage);
         self.basis = self.cfg.rules.basis_after(&nodes, &plan.basis);
         self.book.enter_view(now, &self.votes);
         self.pending.clear();
@@ -84,6 +83,8 @@ impl Engine {
             lost: &lost,
             lineage,
             leases: leases.map_or(&[], |lineage| &lineage.leases),
+            promised: plan.promised,
+            eligible: self.votes.eligible,
         };
         self.lease.hand_over(now, &handover);
     }

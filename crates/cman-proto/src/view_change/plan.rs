@@ -86,8 +86,24 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
             .map(|(member, _)| member.node)
             .filter(|&node| !propose.departing.contains(node))
             .collect(),
+        promised: longest_promise(flushes),
         lineages,
     }
+}
+
+/// The longest promise of any member to a hub that does not come along from the same view, and so
+/// does not vouch for the leases it gave out.
+fn longest_promise(flushes: &BTreeMap<MemberId, Flush>) -> Duration {
+    let origins: BTreeMap<NodeId, Option<ViewId>> =
+        flushes.iter().map(|(member, flush)| (member.node, flush.origin)).collect();
+    let unvouched = |flush: &Flush, hub: &NodeId| origins.get(hub) != Some(&flush.origin);
+    flushes
+        .values()
+        .flat_map(|flush| {
+            flush.promised.iter().filter(|(hub, _)| unvouched(flush, hub)).map(|&(_, left)| left)
+        })
+        .max()
+        .unwrap_or_default()
 }
 
 /// The newest basis wins: any two quorums that follow each other share a member that granted in

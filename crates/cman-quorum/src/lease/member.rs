@@ -27,6 +27,11 @@ pub struct Handover<'a> {
     pub lineage: &'a [MemberId],
     /// How long leases may still last that those hubs gave to the lost.
     pub leases: &'a [(NodeId, Duration)],
+    /// How long the longest promise lasts that any member of the new view gave to a hub that did
+    /// not come along with it.
+    pub promised: Duration,
+    /// Whether the new view can be quorate.
+    pub eligible: bool,
 }
 
 impl MemberLease {
@@ -97,16 +102,30 @@ impl MemberLease {
         self.end = self.end.max(end);
     }
 
+    /// How long promises still last that were given to each hub.
+    pub fn promised(&self, now: Instant) -> impl Iterator<Item = (MemberId, Duration)> + '_ {
+        self.promises
+            .iter()
+            .filter(move |(_, until)| **until > now)
+            .map(move |(&hub, until)| (hub, until.since(now)))
+    }
+
     /// A view is installed. If it leaves nobody out, everything runs on. If it does, this
-    /// node grants nothing, and has no quorum, until the promises given to the old view ended.
-    /// Where they have ended already, as after a whole token of silence, the lease runs on: it
-    /// rests on hubs that came along.
+    /// node grants nothing until what it promised to the old view has ended, and until the leases
+    /// have ended that hubs which came along gave to the lost.
+    ///
+    /// Its own lease runs on only if nobody that was left out can hold one: no member of the new
+    /// view is bound by a promise to a hub that did not come along. So it is after a whole token
+    /// of silence, and so no quorum is lost when a node dies.
     pub fn hand_over(&mut self, now: Instant, handover: &Handover<'_>) {
         self.promises.retain(|_, until| *until > now);
+        if !handover.eligible {
+            self.end = Instant::ZERO;
+        }
         if handover.lost.is_empty() {
             return;
         }
-        let promised = self
+        let own = self
             .promises
             .iter()
             .filter(|(hub, _)| !handover.lineage.contains(hub))
@@ -116,10 +135,10 @@ impl MemberLease {
             .iter()
             .filter(|(node, _)| handover.lost.iter().any(|lost| lost.node == *node))
             .map(|&(_, left)| now + left);
-        let wait = promised.chain(vouched).max().unwrap_or(now);
-        if wait > now {
+        let wait = own.chain(vouched).max().unwrap_or(now);
+        self.wait_until = self.wait_until.max(wait);
+        if wait.max(now + handover.promised) > now {
             self.end = Instant::ZERO;
         }
-        self.wait_until = self.wait_until.max(wait);
     }
 }

@@ -132,6 +132,7 @@ fn flush() -> Frame {
         basis: basis(),
         removed_self: false,
         hub_leases: vec![(node(3), ms(700))],
+        promised: vec![(node(2), ms(900))],
         holdings: Holdings { delivered: 5, units: vec![(1, 2, 3)], records: vec![(4, 5, 6, 7)] },
     })
 }
@@ -143,7 +144,12 @@ fn recover() -> Frame {
         leases: vec![(node(3), ms(700))],
         sequence: vec![(6, 1, 2)],
     };
-    let plan = Plan { basis: basis(), not_readmitted: nodes(&[9]), lineages: vec![lineage] };
+    let plan = Plan {
+        basis: basis(),
+        not_readmitted: nodes(&[9]),
+        promised: ms(800),
+        lineages: vec![lineage],
+    };
     Frame::Recover(Recover { ballot: view_id(18), plan })
 }
 

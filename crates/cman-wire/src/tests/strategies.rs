@@ -207,13 +207,15 @@ prop_compose! {
         basis in basis(),
         removed_self: bool,
         hub_leases in leases(),
+        promised in leases(),
         delivered: u64,
         units in vec(any::<(u16, u64, u64)>(), 0..9),
         records in vec(any::<(u64, u16, u64, u64)>(), 0..9),
     ) -> Frame {
         let holdings = Holdings { delivered, units, records };
         Frame::Flush(Flush {
-            ballot, origin, pending, epoch_seen, basis, removed_self, hub_leases, holdings,
+            ballot, origin, pending, epoch_seen, basis, removed_self, hub_leases, promised,
+            holdings,
         })
     }
 }
@@ -234,9 +236,11 @@ prop_compose! {
         ballot in view_id(),
         basis in basis(),
         not_readmitted in nodes(),
+        promised in duration(),
         lineages in vec(lineage(), 0..5),
     ) -> Frame {
-        Frame::Recover(Recover { ballot, plan: Plan { basis, not_readmitted, lineages } })
+        let plan = Plan { basis, not_readmitted, promised, lineages };
+        Frame::Recover(Recover { ballot, plan })
     }
 }
 
