@@ -74,6 +74,7 @@ fn authentic(sender: MemberId, lane: u8, counter: u64, plain: &[u8]) -> Vec<u8> 
         key_id: 0,
         cluster: name_hash(NAME),
         sender,
+        receiver: None,
         counter,
     };
     let mut clear = Vec::new();

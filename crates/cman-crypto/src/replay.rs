@@ -13,6 +13,8 @@ const WORDS: usize = 16;
 pub struct ReplayWindow {
     /// Highest counter seen; 0 before the first, for counters begin at 1.
     highest: u64,
+    /// What is below counts as seen.
+    floor: u64,
     /// One bit a counter, at `counter % WINDOW`.
     seen: [u64; WORDS],
 }
@@ -22,14 +24,22 @@ impl ReplayWindow {
     /// that before [`ReplayWindow::insert`].
     #[must_use]
     pub fn is_new(&self, counter: u64) -> bool {
+        if counter == 0 || counter < self.floor {
+            return false;
+        }
         if counter > self.highest {
             return true;
         }
-        if counter == 0 || self.highest - counter >= WINDOW {
+        if self.highest - counter >= WINDOW {
             return false;
         }
         let (word, bit) = place(counter);
         self.seen.get(word).is_some_and(|word| word & bit == 0)
+    }
+
+    /// From now on all counters below this one count as seen.
+    pub fn forget_before(&mut self, counter: u64) {
+        self.floor = self.floor.max(counter);
     }
 
     /// Remembers a counter; false if it was not new.
@@ -73,13 +83,17 @@ mod tests {
 
     /// The same thing, without any cleverness.
     #[derive(Default)]
-    struct Remembered(BTreeSet<u64>);
+    struct Remembered {
+        seen: BTreeSet<u64>,
+        floor: u64,
+    }
 
     impl Remembered {
         fn insert(&mut self, counter: u64) -> bool {
-            let highest = self.0.last().copied().unwrap_or(0);
+            let highest = self.seen.last().copied().unwrap_or(0);
             let too_old = highest.saturating_sub(counter) >= WINDOW;
-            counter != 0 && !too_old && self.0.insert(counter)
+            let too_old = too_old || counter < self.floor;
+            counter != 0 && !too_old && self.seen.insert(counter)
         }
     }
 
@@ -105,10 +119,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_a_plain_set(walk in counters()) {
+        fn agrees_with_a_plain_set(walk in counters(), forget_at in 0..1000usize) {
             let mut window = ReplayWindow::default();
             let mut remembered = Remembered::default();
-            for counter in walk {
+            for (at, counter) in walk.into_iter().enumerate() {
+                if at == forget_at {
+                    window.forget_before(counter);
+                    remembered.floor = counter;
+                }
                 let expected = remembered.insert(counter);
                 prop_assert_eq!(window.is_new(counter), expected, "counter {}", counter);
                 prop_assert_eq!(window.insert(counter), expected, "counter {}", counter);

@@ -21,6 +21,9 @@ use crate::{
     sentence,
 };
 
+/// Frames by where they go and by who alone may open them.
+type Batches = BTreeMap<(Destination, Option<NodeId>), Vec<Frame>>;
+
 /// A whole node without I/O.
 ///
 /// Methods are of three kinds. *Handlers* (`handle_*`) tell it what happened; each takes `now`,
@@ -173,7 +176,7 @@ impl Node {
 
     /// Takes over what gate and engine want.
     fn collect(&mut self, now: Instant) {
-        let mut batches: BTreeMap<Destination, Vec<Frame>> = BTreeMap::new();
+        let mut batches = Batches::new();
         while let Some(output) = self.engine.poll_output() {
             match output {
                 cman_proto::Output::Send { to, frame } => self.address(to, frame, &mut batches),
@@ -181,8 +184,8 @@ impl Node {
             }
         }
         self.refuse_strangers();
-        for (to, frames) in batches {
-            self.transmits.extend(self.gate.seal(to, Lane::Control, &frames));
+        for ((to, receiver), frames) in batches {
+            self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &frames));
         }
         while let Some(transmit) = self.gate.poll_transmit() {
             self.transmits.push_back(transmit);
@@ -194,8 +197,13 @@ impl Node {
     }
 
     /// Puts a frame into the datagrams for its destination.
-    fn address(&self, to: To, frame: Frame, batches: &mut BTreeMap<Destination, Vec<Frame>>) {
-        let mut put = |to, frame| batches.entry(to).or_default().push(frame);
+    fn address(&self, to: To, frame: Frame, batches: &mut Batches) {
+        let receiver = match to {
+            To::Member(id) => Some(id.node),
+            // Who lives at a configured address is not known before it has spoken.
+            To::All | To::Peer(_) => None,
+        };
+        let mut put = |to, frame| batches.entry((to, receiver)).or_default().push(frame);
         match to {
             To::All if self.setup.multicast => put(Destination::Multicast, frame),
             To::All => {
@@ -336,7 +344,8 @@ impl Node {
                     quorate: self.told_quorate,
                 });
                 let to = Destination::Unicast(address);
-                self.transmits.extend(self.gate.seal(to, Lane::Control, &[refuse]));
+                let receiver = Some(node);
+                self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &[refuse]));
             }
         }
     }

@@ -116,7 +116,7 @@ pub enum State {
 pub struct Rejected {
     /// Does not open with our key, or is not encrypted while we are, or the reverse.
     pub unauthenticated: u64,
-    /// Opened, but its counter was seen already or is too old.
+    /// Its counter was seen already or is too old, or it was meant for another node.
     pub replayed: u64,
     /// Not a datagram of this protocol, or does not parse.
     pub malformed: u64,

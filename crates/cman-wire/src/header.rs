@@ -10,7 +10,7 @@ pub const MAGIC: [u8; 4] = *b"CMAN";
 pub const HEADER_VERSION: u8 = 1;
 
 /// The header's size in bytes.
-pub const HEADER_SIZE: usize = 4 + 5 + 8 + 4 + 8 + 16 + 8;
+pub const HEADER_SIZE: usize = 4 + 5 + 8 + 4 + 8 + 16 + 4 + 8;
 
 /// The bit of `flags` that says that what follows is encrypted.
 const ENCRYPTED: u8 = 1;
@@ -30,6 +30,9 @@ pub struct Header {
     pub cluster: u64,
     /// Which life of which node sent it.
     pub sender: MemberId,
+    /// For which node alone it is meant; `None` for all. So what was said to one node cannot be
+    /// passed off to another one that has not seen it yet.
+    pub receiver: Option<NodeId>,
     /// Number of this datagram, growing per sender's life and lane: the nonce.
     pub counter: u64,
 }
@@ -42,6 +45,7 @@ impl Header {
         out.extend_from_slice(&[HEADER_VERSION, self.wire_version, flags, self.lane, self.key_id]);
         self.cluster.write(out);
         self.sender.write(out);
+        self.receiver.map_or(0, NodeId::get).write(out);
         self.counter.write(out);
     }
 
@@ -67,9 +71,11 @@ impl Header {
             incarnation: Incarnation::read(&mut input)?,
             salt: Salt::read(&mut input)?,
         };
+        let receiver = NodeId::new(u32::read(&mut input)?);
         let counter = u64::read(&mut input)?;
         let encrypted = flags & ENCRYPTED != 0;
-        let header = Self { wire_version, encrypted, lane, key_id, cluster, sender, counter };
+        let header =
+            Self { wire_version, encrypted, lane, key_id, cluster, sender, receiver, counter };
         Ok((header, input.rest()))
     }
 }

@@ -158,7 +158,7 @@ impl Gate {
             let Some(session) = session else { continue };
             if let Some(nonce) = session.challenge(now, patience, false) {
                 let address = session.address;
-                self.send(address, &[Frame::Challenge(Challenge { nonce })]);
+                self.send(address, id.node, &[Frame::Challenge(Challenge { nonce })]);
                 self.due.insert((now + patience, id));
             }
         }
@@ -187,15 +187,22 @@ impl Gate {
         self.strangers.take()
     }
 
-    /// Frames sealed into datagrams, in the given order.
-    pub fn seal(&mut self, to: Destination, lane: Lane, frames: &[Frame]) -> Vec<Transmit> {
+    /// Frames sealed into datagrams, in the given order. Only `receiver` opens them; anybody if
+    /// it is `None`.
+    pub fn seal(
+        &mut self,
+        to: Destination,
+        receiver: Option<NodeId>,
+        lane: Lane,
+        frames: &[Frame],
+    ) -> Vec<Transmit> {
         let mut datagrams = Vec::with_capacity(1);
         let [control, data] = &mut self.outgoing;
         let outgoing = match lane {
             Lane::Control => control,
             Lane::Data => data,
         };
-        outgoing.seal(frames, |bytes| datagrams.push(Transmit { to, lane, bytes }));
+        outgoing.seal(receiver, frames, |bytes| datagrams.push(Transmit { to, lane, bytes }));
         datagrams
     }
 
@@ -270,6 +277,9 @@ impl Gate {
         {
             return Err(Refusal::Unauthenticated);
         }
+        if header.receiver.is_some_and(|receiver| receiver != self.me.node) {
+            return Err(Refusal::Replayed);
+        }
         let counter = header.counter;
         let Some(slot) = self.slots.get_mut(&sender.node) else {
             self.strangers.note(now, sender, address, StrangerKind::NotConfigured);
@@ -327,7 +337,7 @@ impl Gate {
                         reply.push(Frame::Answer(Answer { nonce }));
                     }
                 }
-                Frame::Answer(Answer { nonce }) => heard.extend(session.answered(nonce)),
+                Frame::Answer(Answer { nonce }) => heard.extend(session.answered(arrival, nonce)),
                 frame => session.pass(self.me, arrival, frame, &mut heard),
             }
         }
@@ -353,15 +363,16 @@ impl Gate {
             heard.clear();
         }
         if !reply.is_empty() {
-            self.send(arrival.address, &reply);
+            self.send(arrival.address, sender.node, &reply);
         }
         Ok(heard)
     }
 
     /// Queues control frames of the gate's own.
-    fn send(&mut self, to: SocketAddr, frames: &[Frame]) {
+    fn send(&mut self, address: SocketAddr, node: NodeId, frames: &[Frame]) {
         if self.outbox.len() < OUTBOX_MAX {
-            let datagrams = self.seal(Destination::Unicast(to), Lane::Control, frames);
+            let to = Destination::Unicast(address);
+            let datagrams = self.seal(to, Some(node), Lane::Control, frames);
             self.outbox.extend(datagrams);
         }
     }

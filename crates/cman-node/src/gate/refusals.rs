@@ -16,7 +16,7 @@ const REPLAYS_WORTH_A_NOTICE: u64 = 100;
 pub(super) enum Refusal {
     /// It does not open with our key, or is not encrypted while we are, or the reverse.
     Unauthenticated,
-    /// Its counter was seen before.
+    /// Its counter was seen before, or it is meant for another node.
     Replayed,
     /// It is not of this protocol, or does not parse.
     Malformed,
@@ -44,7 +44,10 @@ impl Refusal {
                 "not sealed with this cluster's key, or from a node that is not configured here \
                  (key mismatch, or a cluster without encryption on the same port)"
             }
-            Self::Replayed => "seen before (the network repeats datagrams, or somebody does)",
+            Self::Replayed => {
+                "seen before, or meant for another node (the network repeats datagrams, or somebody \
+                 does)"
+            }
             Self::Malformed => "not of cman (another program uses the same port)",
             Self::ForeignCluster => {
                 "of a cluster with another name (it shares port and multicast address; give it \

@@ -1,7 +1,7 @@
 //! Counters, packing and sealing of what this node says.
 
 use cman_crypto::{Cipher, SEAL_MAX, Seal};
-use cman_types::{MemberId, limits::DATAGRAM_MAX};
+use cman_types::{MemberId, NodeId, limits::DATAGRAM_MAX};
 use cman_wire::{Frame, HEADER_SIZE, Header, Packer, WIRE_VERSION};
 
 /// What one datagram carries of frames, in bytes.
@@ -27,6 +27,7 @@ impl Outgoing {
             key_id: cipher.key_id(),
             cluster,
             sender: me,
+            receiver: None,
             counter: 0,
         };
         Self {
@@ -42,8 +43,14 @@ impl Outgoing {
     }
 
     /// Calls `send` with each sealed datagram.
-    pub(super) fn seal(&mut self, frames: &[Frame], mut send: impl FnMut(Vec<u8>)) {
+    pub(super) fn seal(
+        &mut self,
+        receiver: Option<NodeId>,
+        frames: &[Frame],
+        mut send: impl FnMut(Vec<u8>),
+    ) {
         let Self { header, clear, seal, packer } = self;
+        header.receiver = receiver;
         let left_out = packer.pack(frames, |plain| {
             send(seal_one(header, clear, seal.as_ref(), plain));
         });

@@ -131,13 +131,17 @@ impl Session {
     }
 
     /// It answered a challenge. If it was this gate's, it is verified; returns its last hello.
-    pub(super) fn answered(&mut self, answer: u64) -> Option<Heard> {
+    /// What it sealed before the answer, and comes later, is not believed.
+    pub(super) fn answered(&mut self, arrival: Arrival, answer: u64) -> Option<Heard> {
         let Trust::Unverified { nonce, hello, .. } = &mut self.trust else { return None };
         if answer != *nonce {
             return None;
         }
         let hello = hello.take();
         self.trust = Trust::Verified;
+        if let Some(incoming) = self.lane_mut(arrival.lane) {
+            incoming.window.forget_before(arrival.counter);
+        }
         hello.map(|(_, heard)| *heard)
     }
 

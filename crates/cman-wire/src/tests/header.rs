@@ -2,6 +2,7 @@
 
 use super::samples::life;
 use crate::{HEADER_SIZE, Header, WireError, name_hash};
+use cman_types::NodeId;
 use proptest::{collection::vec, prelude::*};
 
 fn header() -> Header {
@@ -12,6 +13,7 @@ fn header() -> Header {
         key_id: 7,
         cluster: name_hash("alpha"),
         sender: life(2),
+        receiver: NodeId::new(0x0a0b),
         counter: 0x0102_0304_0506_0708,
     }
 }
@@ -30,6 +32,7 @@ fn the_layout_has_not_changed() {
     expected.extend_from_slice(&[0, 0, 0, 2]);
     expected.extend_from_slice(&1_763_821_000_125_u64.to_be_bytes());
     expected.extend_from_slice(&[2; 16]);
+    expected.extend_from_slice(&[0, 0, 0x0a, 0x0b]);
     expected.extend_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(bytes(&header()), expected);
     assert_eq!(expected.len(), HEADER_SIZE);
@@ -66,6 +69,9 @@ fn what_is_no_header_is_refused() {
     assert_eq!(with(4, 2), Err(WireError::HeaderVersion(2)));
     assert_eq!(with(20, 0), Err(WireError::Value("a node id")));
     assert_eq!(with(6, 0xff), Ok(header()), "unknown flags are ignored");
+    let everybody =
+        good[..45].iter().chain(&[0; 4]).chain(&good[49..]).copied().collect::<Vec<_>>();
+    assert_eq!(Header::parse(&everybody).map(|(header, _)| header.receiver), Ok(None));
     assert_eq!(with(6, 0xfe).map(|header| header.encrypted), Ok(false));
 }
 

@@ -109,7 +109,7 @@ fn small_ranges_do_not_become_a_mountain() {
     let plan = |count| Plan {
         basis: Basis::default(),
         not_readmitted: NodeSet::new(),
-        promised: core::time::Duration::ZERO,
+        promised: Duration::ZERO,
         lineages: vec![lineage.clone(); count],
     };
     let recover = |count| Frame::Recover(Recover { ballot: propose().ballot, plan: plan(count) });

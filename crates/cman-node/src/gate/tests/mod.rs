@@ -64,7 +64,7 @@ fn who(of: MemberId) -> Frame {
 
 /// What `from` says, as datagrams.
 fn say(from: &mut Gate, frames: &[Frame]) -> Vec<Vec<u8>> {
-    let sealed = from.seal(Destination::Multicast, Lane::Control, frames);
+    let sealed = from.seal(Destination::Multicast, None, Lane::Control, frames);
     sealed.into_iter().map(|transmit| transmit.bytes).collect()
 }
 

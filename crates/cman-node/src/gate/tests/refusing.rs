@@ -32,10 +32,24 @@ fn the_first_datagram_of_a_life_counts_as_seen_too() {
 }
 
 #[test]
+fn what_was_said_to_another_node_is_refused() {
+    let (mut a, mut b) = acquainted();
+    let mut said_to = |node| {
+        let to = Destination::Unicast(address(2));
+        a.seal(to, NodeId::new(node), Lane::Control, &[who(life(1, 10))]).remove(0).bytes
+    };
+    // What node 1 said to node 3, recorded and sent again to node 2, which has not seen it.
+    let (to_three, to_two) = (said_to(3), said_to(2));
+    assert_eq!(open(&mut b, at(1), address(1), &to_three), []);
+    assert_eq!(b.rejected(), Rejected { replayed: 1, ..Rejected::default() });
+    assert_eq!(open(&mut b, at(1), address(1), &to_two).len(), 1);
+}
+
+#[test]
 fn counters_grow_by_one_on_each_lane() {
     let mut a = gate(life(1, 10));
     let mut counter = |lane| {
-        let sealed = a.seal(Destination::Multicast, lane, &[hello(1)]);
+        let sealed = a.seal(Destination::Multicast, None, lane, &[hello(1)]);
         Header::parse(&sealed[0].bytes).unwrap().0.counter
     };
     assert_eq!([1, 2, 3].map(|_| counter(Lane::Control)), [1, 2, 3]);
@@ -151,6 +165,7 @@ fn a_header_that_claims_another_cipher_key_or_lane_is_refused() {
         key_id: 0,
         cluster: name_hash("alpha"),
         sender: life(1, 10),
+        receiver: None,
         counter: 1,
     };
     let refused = |header: &Header| {

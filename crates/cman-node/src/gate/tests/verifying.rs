@@ -272,6 +272,18 @@ fn a_wrong_answer_verifies_nobody() {
 }
 
 #[test]
+fn what_was_sealed_before_the_proof_is_not_believed_after_it() {
+    let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
+    let recorded = say(&mut a, &[hello(1), who(life(1, 10))]);
+    let said = say(&mut a, &[hello(2)]);
+    open(&mut b, at(0), address(1), &said[0]);
+    settle(at(0), &mut a, &mut b);
+    assert!(b.is_verified(&life(1, 10)));
+    assert_eq!(open(&mut b, at(1), address(1), &recorded[0]), []);
+    assert_eq!(b.rejected(), Rejected { replayed: 1, ..Rejected::default() });
+}
+
+#[test]
 fn fifty_challenges_a_second_are_answered() {
     let (mut a, mut b) = acquainted();
     let mut answered = |ms| {
@@ -302,7 +314,7 @@ fn challenges_are_spaced() {
 fn the_data_lane_is_its_own_and_one_proof_serves_both() {
     let (mut a, mut b) = acquainted();
     let from = SocketAddr::from(([10, 0, 0, 1], 5404));
-    let sealed = a.seal(Destination::Multicast, Lane::Data, &[who(life(1, 10))]);
+    let sealed = a.seal(Destination::Multicast, None, Lane::Data, &[who(life(1, 10))]);
     let heard = b.open(at(1), from, Lane::Data, true, &mut sealed[0].bytes.clone());
     assert_eq!(frames(&heard), [&who(life(1, 10))]);
     assert_eq!(heard[0].address, address(1), "where it is answered, not where it came from");
@@ -313,7 +325,7 @@ fn the_data_lane_is_its_own_and_one_proof_serves_both() {
 fn a_life_first_heard_on_the_data_lane_is_challenged_on_the_control_lane() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
     let from = SocketAddr::from(([10, 0, 0, 1], 5404));
-    let sealed = a.seal(Destination::Multicast, Lane::Data, &[who(life(1, 10))]);
+    let sealed = a.seal(Destination::Multicast, None, Lane::Data, &[who(life(1, 10))]);
     assert_eq!(b.open(at(1), from, Lane::Data, true, &mut sealed[0].bytes.clone()), []);
     settle(at(1), &mut a, &mut b);
     assert!(b.is_verified(&life(1, 10)));
