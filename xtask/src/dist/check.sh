@@ -13,16 +13,10 @@ EOF
 cman_tool keygen
 test "$(stat --format=%a /etc/cluster/cman.key)" = 600
 
-cmand --foreground --name n1 >/log 2>&1 &
-daemon=$!
-if ! cman_tool wait --quorum --timeout 20; then
-    cat /log
-    exit 1
-fi
+cman_tool join --name n1 --wait --quorum --timeout 20
 cman_tool status
 cman_tool nodes
-cman_tool leave
-wait "$daemon"
+cman_tool leave --wait --timeout 20
 
 # What the administrator made stays when the package is removed, and goes with a purge only where
 # the package owns it.
@@ -31,4 +25,4 @@ test -e /etc/cluster/cluster.conf
 test ! -e /usr/sbin/cmand
 dpkg --purge cman
 test ! -e /var/lib/cman
-test ! -e /run/cman/socket
+test ! -e /run/cman
