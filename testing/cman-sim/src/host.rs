@@ -121,6 +121,8 @@ pub struct Life {
     pub stored: Vec<(Store, bool)>,
     /// It was told to leave, or an administrator had it killed: its end is no surprise.
     pub doomed: bool,
+    /// It was told to leave.
+    pub leaving: bool,
     /// It was told to leave with `remove`.
     pub removing: bool,
 }

@@ -65,7 +65,7 @@ impl Kind {
         Self::Other,
     ];
 
-    /// Whether frames of this kind belong to the idle traffic, which the column log leaves out.
+    /// Whether frames of this kind are so frequent that the column log leaves them out.
     #[must_use]
     pub const fn is_idle_talk(self) -> bool {
         matches!(self, Self::Beat | Self::ActingBeat | Self::MemberBeat | Self::Hello | Self::Other)

@@ -83,6 +83,7 @@ pub fn run(order: &Order) -> Outcome {
     options.drift = prng.below(2) == 0;
     options.log = order.log;
     options.live = order.live;
+    options.frames = order.frames;
     let mut world = World::new(Cluster::plain(nodes), options);
     let at = usize::try_from(prng.below(Lasting::ALL.len() as u64)).unwrap_or(0);
     let lasting = Lasting::ALL.get(at).copied().unwrap_or(Lasting::OneWay);

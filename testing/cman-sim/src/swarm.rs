@@ -36,6 +36,8 @@ pub struct Order {
     pub log: bool,
     /// Print the column log at once.
     pub live: bool,
+    /// Name all frames in it, beats included.
+    pub frames: bool,
 }
 
 /// How a run went.
@@ -143,6 +145,7 @@ fn draw_options(prng: &mut Prng, order: &Order, token: Duration) -> Options {
         look: true,
         log: order.log,
         live: order.live,
+        frames: order.frames,
     }
 }
 
@@ -268,6 +271,7 @@ pub fn is_whole(world: &World) -> bool {
             host.view().is_some_and(|other| other.id == view.id)
                 && host.me().is_some_and(|me| view.contains(&me))
                 && (!must_act || host.claims(world.now))
+                && !host.life.as_ref().is_some_and(|life| life.leaving)
         })
 }
 

@@ -72,6 +72,9 @@ struct RunArgs {
     /// Print the column log of every event (use it with one seed).
     #[arg(long)]
     verbose: bool,
+    /// Name all frames in that log, beats included.
+    #[arg(long, requires = "verbose")]
+    frames: bool,
     /// One JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -141,7 +144,14 @@ fn run(args: &RunArgs) -> Result<bool, String> {
 fn verbose(args: &RunArgs, run: Run) -> Result<bool, String> {
     let mut good = true;
     for seed in args.from..args.from + args.seeds {
-        let order = Order { seed, nodes: args.nodes, live: true, log: true, ..Order::default() };
+        let order = Order {
+            seed,
+            nodes: args.nodes,
+            live: true,
+            log: true,
+            frames: args.frames,
+            ..Order::default()
+        };
         let outcome = runner::run_seed(run, &order);
         match outcome.check {
             Ok(()) => println!("seed {seed}: nothing broken"),

@@ -46,7 +46,7 @@ impl Votes {
 
     /// A life ends.
     pub fn end(&mut self, life: &MemberId) {
-        self.knowledge.remove(life);
+        // What it knew stays: others may have learnt it in a view change that is under way.
         self.returning.remove(life);
     }
 

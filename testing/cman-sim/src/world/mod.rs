@@ -79,6 +79,8 @@ pub struct Options {
     pub log: bool,
     /// Whether the column log goes to standard output at once.
     pub live: bool,
+    /// Whether the log names all frames, beats included.
+    pub frames: bool,
 }
 
 impl Options {
@@ -94,6 +96,7 @@ impl Options {
             look: true,
             log: false,
             live: false,
+            frames: false,
         }
     }
 }
@@ -330,6 +333,7 @@ impl World {
             said_quorate: false,
             stored: Vec::new(),
             doomed: false,
+            leaving: false,
             removing: false,
         });
         let clock_back = host.wall_behind_ms > 0;
@@ -486,6 +490,7 @@ impl World {
         let answer = life.node.handle_command(local, command.clone());
         if let (Ok(()), Command::Leave { remove }) = (&answer, &command) {
             life.doomed = true;
+            life.leaving = true;
             life.removing |= remove;
             if *remove {
                 self.votes.removing(life.me);

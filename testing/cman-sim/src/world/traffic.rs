@@ -161,8 +161,13 @@ impl World {
             }
         }
         self.reach.add(Place::Relays, peek.relayed.len() as u64);
-        if self.columns.is_on() && peek.kinds.iter().any(|kind| !kind.is_idle_talk()) {
-            let kinds: Vec<Kind> = peek.kinds.iter().filter(|kind| !kind.is_idle_talk()).collect();
+        if !self.columns.is_on() {
+            return;
+        }
+        let all = self.options.frames;
+        let kinds: Vec<Kind> =
+            peek.kinds.iter().filter(|kind| all || !kind.is_idle_talk()).collect();
+        if !kinds.is_empty() {
             let epoch = peek.ballot.map(|ballot| ballot.epoch);
             self.log(index, || match epoch {
                 Some(epoch) => format!("sends {kinds:?} e{epoch}"),
