@@ -6,13 +6,13 @@ use cman_proto::{
     event::{Event as Said, Fatal, To},
 };
 use cman_quorum::{Timing, VoteRules};
-use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng};
+use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng, View};
 use cman_wire::{
     Frame,
     frame::{Refuse, RefuseReason},
 };
 use core::net::SocketAddr;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
     gate::{Gate, GateSetup, Heard, StrangerKind},
@@ -44,6 +44,8 @@ pub struct Node {
     pub(crate) configured: BTreeMap<NodeId, SocketAddr>,
     /// Since when each member has been one without a break.
     pub(crate) joined_at: BTreeMap<NodeId, Instant>,
+    /// The members of the view installed last.
+    members: BTreeSet<MemberId>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
     told_quorate: bool,
@@ -70,6 +72,7 @@ impl Node {
             engine: Engine::new(now, config),
             configured,
             joined_at: BTreeMap::new(),
+            members: BTreeSet::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             told_quorate: false,
@@ -254,6 +257,7 @@ impl Node {
             Said::View(change) => {
                 self.gate.set_wire_version(change.wire_version);
                 self.note_joined(now, &change);
+                self.note_members(&change.view);
                 let came = |change: &cman_wire::frame::Change| Came {
                     node: change.node,
                     reason: change.reason,
@@ -291,6 +295,14 @@ impl Node {
                 self.events.push_back(Event::Notice { warning, text });
             }
         }
+    }
+
+    /// Lives that are no members any more must prove themselves anew.
+    fn note_members(&mut self, view: &View) {
+        let members: BTreeSet<MemberId> = view.ids().collect();
+        let gone: Vec<MemberId> = self.members.difference(&members).copied().collect();
+        self.gate.settle(&view.members, &gone);
+        self.members = members;
     }
 
     fn note_joined(&mut self, now: Instant, change: &cman_proto::event::ViewChange) {

@@ -46,6 +46,8 @@ pub struct Engine {
     pub(crate) addresses: BTreeMap<MemberId, SocketAddr>,
     pub(crate) routes: Routes,
     pub(crate) holds: Holds,
+    /// Coordinators that fell silent: their proposals are refused until then.
+    pub(crate) silent_hubs: BTreeMap<NodeId, Instant>,
     pub(crate) wishes: Wishes,
     pub(crate) stall: Stall,
     pub(crate) leaving: Leaving,
@@ -108,6 +110,7 @@ impl Engine {
             addresses: BTreeMap::new(),
             routes: Routes::default(),
             holds: Holds::default(),
+            silent_hubs: BTreeMap::new(),
             wishes: Wishes::default(),
             stall: Stall::default(),
             leaving: Leaving::No,
@@ -426,6 +429,7 @@ impl Engine {
     fn after_stall(&mut self, now: Instant, late: Duration) {
         self.notice(now, 1, self.me().node, Notice::Stalled(late));
         self.holds.forgive_all(now);
+        self.silent_hubs.clear();
         let shift = |at: &mut Instant| *at = (*at + late).min(now);
         match &mut self.phase {
             Phase::Normal(normal) => {

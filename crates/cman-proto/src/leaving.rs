@@ -123,7 +123,7 @@ impl Engine {
         *resend_at = again;
         let alone = match (&self.phase, &self.view) {
             (Phase::Normal(_), Some(view)) => view.members.len() == 1,
-            (Phase::Candidate(_), _) => true,
+            (Phase::Candidate(_), _) | (_, None) => true,
             _ => false,
         };
         if over || alone {

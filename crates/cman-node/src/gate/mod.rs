@@ -230,6 +230,20 @@ impl Gate {
         }
     }
 
+    /// Command: these lives are the members of a view. Every other life of their nodes, and every
+    /// life in `gone`, must prove itself anew should it speak again: what a dead life said and
+    /// nobody heard may have been recorded.
+    pub fn settle(&mut self, members: &[Member], gone: &[MemberId]) {
+        for member in members {
+            if let Some(slot) = self.slots.get_mut(&member.id.node) {
+                slot.forget_others(&member.id);
+            }
+        }
+        for member in gone {
+            self.forget(member);
+        }
+    }
+
     /// Where this life was heard last, or where its view says that it is.
     #[must_use]
     pub fn address_of(&self, member: &MemberId) -> Option<SocketAddr> {

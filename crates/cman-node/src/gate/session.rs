@@ -289,6 +289,10 @@ impl Slot {
         self.admit(now, session);
     }
 
+    pub(super) fn forget_others(&mut self, id: &MemberId) {
+        self.sessions.retain(|session| session.id == *id);
+    }
+
     pub(super) fn forget(&mut self, id: &MemberId) {
         self.sessions.retain(|session| session.id != *id);
     }

@@ -177,7 +177,7 @@ impl Engine {
         let direct = !matches!(via, Via::Relay(_));
         if direct && !hello.hears.contains(coordinator.node) {
             let pause = self.cfg.timing.beat * 2;
-            if self.wishes.may_pass_on(now, from.node, pause) {
+            if self.wishes.may_answer(now, from.node, pause) {
                 let relay = Relay {
                     origin: from,
                     target: coordinator,

@@ -14,11 +14,11 @@ use crate::{engine::Engine, phase::Changes, view_change::Draft};
 /// After so many probes a foreign view is taken in without those that never answered.
 const PROBES_MAX: u32 = 8;
 
-/// Those that want in, and strangers lately passed on to the coordinator.
+/// Those that want in, and strangers that were lately passed on or told off.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Wishes {
     wishes: BTreeMap<NodeId, Wish>,
-    passed_on: BTreeMap<NodeId, Instant>,
+    answered: BTreeMap<NodeId, Instant>,
     due: Option<Instant>,
 }
 
@@ -54,12 +54,12 @@ impl Wishes {
         self.due.unwrap_or(Instant::FAR)
     }
 
-    /// Whether a stranger may be passed on to the coordinator now.
-    pub(crate) fn may_pass_on(&mut self, now: Instant, node: NodeId, pause: Duration) -> bool {
-        if self.passed_on.get(&node).is_some_and(|&at| now.since(at) < pause) {
+    /// Whether a stranger may be passed on to the coordinator, or be told off, again now.
+    pub(crate) fn may_answer(&mut self, now: Instant, node: NodeId, pause: Duration) -> bool {
+        if self.answered.get(&node).is_some_and(|&at| now.since(at) < pause) {
             return false;
         }
-        self.passed_on.insert(node, now);
+        self.answered.insert(node, now);
         true
     }
 
@@ -112,7 +112,10 @@ impl Engine {
             }
         }
         if let Some(until) = self.holds.until(now, from.node) {
-            self.refuse(now, from, RefuseReason::HeldOff, (0, 0), None, until.since(now));
+            let pause = self.cfg.timing.beat * 2;
+            if self.wishes.may_answer(now, from.node, pause) {
+                self.refuse(now, from, RefuseReason::HeldOff, (0, 0), None, until.since(now));
+            }
             return;
         }
         match hello.kind {
@@ -247,7 +250,7 @@ impl Engine {
         for node in failed {
             self.holds.failed(now, node);
         }
-        self.wishes.passed_on.retain(|_, at| now.since(*at) < token);
+        self.wishes.answered.retain(|_, at| now.since(*at) < token);
     }
 
     fn probe_wishes(&mut self, now: Instant) {

@@ -163,7 +163,7 @@ impl Engine {
             return;
         }
         self.notice(now, 5, coordinator.node, Notice::CoordinatorLost(coordinator.node));
-        self.holds.lost(now, coordinator.node, timing.token);
+        self.silent_hubs.insert(coordinator.node, now + timing.token * 4);
         self.become_candidate(now, timing.share(25));
     }
 
@@ -281,7 +281,8 @@ impl Engine {
         if is_coordinator {
             normal.watch.note(me, evidence, via, beat, echo.is_some(), echoed);
         }
-        if beat.settled && (beat.lease_left > Duration::ZERO || self.removed_self) {
+        if beat.settled {
+            self.book.note_settled();
             self.readmit(now);
         }
         self.yield_hub(now, from, is_coordinator);

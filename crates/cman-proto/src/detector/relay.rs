@@ -139,7 +139,7 @@ impl Engine {
                 self.routes.learn(now, relay.origin, from);
                 self.dispatch_relayed(now, relay.origin, from, *relay.frame);
             }
-        } else if relay.origin == from {
+        } else if relay.origin == from && !self.stall.in_backlog() {
             self.routes.served.insert((relay.origin, relay.target), now);
             self.push(To::Member(relay.target), Frame::Relay(relay));
         }

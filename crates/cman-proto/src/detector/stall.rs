@@ -47,6 +47,11 @@ impl Stall {
         self.backlog_of = None;
     }
 
+    /// Whether what is read now lay queued: it is not passed on as if it were fresh.
+    pub(crate) const fn in_backlog(&self) -> bool {
+        self.backlog_of.is_some()
+    }
+
     /// The moment for which a frame that is read now is evidence of life.
     pub(crate) fn evidence_time(&self, now: Instant) -> Instant {
         self.backlog_of.unwrap_or(now)

@@ -51,7 +51,7 @@ impl Engine {
     /// A coordinator that fell silent lately is refused while there is somebody else.
     fn holds_off(&self, now: Instant, proposer: MemberId) -> bool {
         let timing = &self.cfg.timing;
-        if self.holds.until(now, proposer.node).is_none() {
+        if self.silent_hubs.get(&proposer.node).is_none_or(|&until| until <= now) {
             return false;
         }
         match &self.phase {

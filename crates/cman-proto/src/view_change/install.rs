@@ -39,7 +39,7 @@ impl Engine {
         self.changes += 1;
 
         let event = describe(propose, &view, old.as_ref(), &lineage, flush, recover);
-        self.remember_in_holds(now, &event, old.is_none());
+        self.remember_in_holds(now, &event, old.as_ref());
         let hub =
             (view.id.coordinator == self.me()).then(|| Hub::new(now, self.me(), &view, false));
         let mut watch = Watch::new(now);
@@ -90,13 +90,17 @@ impl Engine {
     }
 
     /// What the proposer says of those that came and went decides who is held off later.
-    fn remember_in_holds(&mut self, now: Instant, event: &ViewChange, first: bool) {
+    fn remember_in_holds(&mut self, now: Instant, event: &ViewChange, old: Option<&View>) {
+        let was_coordinator = old.map(|view| view.id.coordinator.node);
         let token = self.cfg.timing.token;
         for change in &event.changes {
             match change.reason {
                 Reason::Silent | Reason::Unresponsive | Reason::Parted => {
                     if event.left.contains(&change.node) {
                         self.holds.lost(now, change.node, token);
+                        if was_coordinator == Some(change.node) {
+                            self.silent_hubs.insert(change.node, now + token * 4);
+                        }
                     }
                 }
                 Reason::Left | Reason::Removed | Reason::Killed => self.holds.left(change.node),
@@ -104,7 +108,7 @@ impl Engine {
                 Reason::Joined | Reason::Merged => {}
             }
         }
-        let all = event.view.nodes().filter(|_| first);
+        let all = event.view.nodes().filter(|_| old.is_none());
         for node in event.joined.iter().copied().chain(all) {
             self.holds.taken_in(now, node);
         }

@@ -152,7 +152,6 @@ impl Engine {
             }
             NackReason::Held | NackReason::NotMe => {
                 proposer.refused.insert(named);
-                self.holds.failed(now, from.node);
                 self.leave_out_refused(now);
             }
         }
@@ -163,7 +162,7 @@ impl Engine {
             return;
         };
         let refused = proposer.refused.clone();
-        self.propose_again(now, &refused);
+        self.propose_again(now, &refused, Reason::Parted);
     }
 
     /// The ballot under way at this node, if it is the one meant and still wants answers.
@@ -302,7 +301,7 @@ impl Engine {
             })
             .collect();
         if now >= proposer.deadline {
-            self.propose_again(now, &waiting_for);
+            self.propose_again(now, &waiting_for, Reason::Unresponsive);
         } else if now >= proposer.resend_at {
             self.resend(now, &waiting_for);
         }
@@ -335,12 +334,12 @@ impl Engine {
         if self.prng.below(2) == 0 {
             self.become_candidate(now, self.cfg.timing.share(25));
         } else {
-            self.propose_again(now, &BTreeSet::new());
+            self.propose_again(now, &BTreeSet::new(), Reason::Unresponsive);
         }
     }
 
-    /// Proposes again, with a new epoch, without those that did not answer.
-    fn propose_again(&mut self, now: Instant, out: &BTreeSet<MemberId>) {
+    /// Proposes again, with a new epoch, without those that did not answer or refused.
+    fn propose_again(&mut self, now: Instant, out: &BTreeSet<MemberId>, reason: Reason) {
         let Phase::Frozen(frozen) = &self.phase else { return };
         let propose = frozen.propose.clone();
         let mut changes = Changes(propose.changes);
@@ -348,9 +347,11 @@ impl Engine {
             let member = self.view.as_ref().is_some_and(|view| view.contains(id));
             changes.0.retain(|change| change.node != id.node);
             if member {
-                changes.note(id.node, Reason::Unresponsive, self.me().node, Duration::ZERO);
+                changes.note(id.node, reason, self.me().node, Duration::ZERO);
             }
-            self.holds.failed(now, id.node);
+            if reason == Reason::Unresponsive {
+                self.holds.failed(now, id.node);
+            }
         }
         let staying = |set: &NodeSet| -> NodeSet {
             set.iter().filter(|&node| !out.iter().any(|id| id.node == node)).collect()

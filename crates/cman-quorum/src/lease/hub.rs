@@ -92,6 +92,11 @@ impl HubBook {
         self.end
     }
 
+    /// Another hub of this view says that it is settled.
+    pub const fn note_settled(&mut self) {
+        self.settled = true;
+    }
+
     /// Until when the lease runs that [`HubBook::count`] found.
     #[must_use]
     pub const fn end(&self) -> Instant {
