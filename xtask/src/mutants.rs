@@ -2,11 +2,12 @@
 //!
 //! A checker that cannot fail proves nothing. Each file `testing/mutants/NAME.patch` breaks one
 //! rule of the protocol. It is applied to a copy of the sources, the simulator is built from
-//! them and run, first the named scenarios, then seeds. A mutant that survives, does not apply or
-//! does not build is a failure.
+//! them and run: seeds, then faults that never end, then the scenarios that the patch names. A
+//! mutant that survives, does not apply or does not build is a failure.
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 use std::{
     collections::BTreeSet,
     fs,
@@ -36,6 +37,8 @@ struct Mutant {
     rule: String,
     /// Which checker should notice.
     caught_by: String,
+    /// Scenarios that must notice if no seed does.
+    scenarios: Vec<String>,
     /// The files it changes.
     files: Vec<PathBuf>,
 }
@@ -43,12 +46,19 @@ struct Mutant {
 /// How a mutant fared.
 #[derive(Debug)]
 enum Fate {
-    /// Caught; what the simulator said of it in one line.
-    Caught(String),
+    /// Caught: where, and by which checker.
+    Caught(Catch),
     /// Not caught.
     Survived,
     /// The patch does not apply, or what it makes does not build.
     Useless(String),
+}
+
+/// Where a mutant was caught, and by what.
+#[derive(Debug, PartialEq, Eq)]
+struct Catch {
+    at: String,
+    by: String,
 }
 
 /// Runs the mutants and prints a table.
@@ -59,18 +69,18 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("building the simulator without faults first");
     copy.build().map_err(anyhow::Error::msg).context("the sources do not build as they are")?;
     let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
-    println!("\n{:<width$}  {:<9}  fate", "mutant", "rule");
+    println!("\n{:<width$}  {:<9}  {:<30}  checker", "mutant", "rule", "caught at");
     let mut uncaught = 0;
     for mutant in &mutants {
         let start = Instant::now();
         let fate = copy.fate(mutant, options.seeds)?;
-        let text = match &fate {
-            Fate::Caught(how) => format!("caught: {how}"),
-            Fate::Survived => format!("SURVIVED; {} should have noticed", mutant.caught_by),
-            Fate::Useless(why) => format!("USELESS: {why}"),
+        let (at, by) = match &fate {
+            Fate::Caught(Catch { at, by }) => (at.as_str(), by.clone()),
+            Fate::Survived => ("SURVIVED", format!("{} should have noticed", mutant.caught_by)),
+            Fate::Useless(why) => ("USELESS", why.clone()),
         };
         let seconds = start.elapsed().as_secs();
-        println!("{:<width$}  {:<9}  {text} ({seconds} s)", mutant.name, mutant.rule);
+        println!("{:<width$}  {:<9}  {at:<30}  {by} ({seconds} s)", mutant.name, mutant.rule);
         uncaught += usize::from(!matches!(fate, Fate::Caught(_)));
     }
     ensure!(uncaught == 0, "{uncaught} of {} mutants were not caught", mutants.len());
@@ -106,7 +116,8 @@ fn chosen(mut mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>> {
     Ok(mutants)
 }
 
-/// Reads the header of a patch: lines `# rule: ...`, `# caught-by: ...` and a description.
+/// Reads the header of a patch: lines `# rule: ...`, `# caught-by: ...`, perhaps `# scenario: ...`
+/// (several names, or several lines), and a description.
 fn parse(name: &str, text: &str) -> Result<Mutant> {
     let header = |key: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(&format!("# {key}: ")));
@@ -118,7 +129,9 @@ fn parse(name: &str, text: &str) -> Result<Mutant> {
     let files: Vec<_> = changed.map(|file| PathBuf::from(file.trim_end())).collect();
     ensure!(!files.is_empty(), "{PATCHES}/{name}.patch changes no file");
     let (rule, caught_by) = (header("rule")?, header("caught-by")?);
-    Ok(Mutant { name: name.to_owned(), rule, caught_by, files })
+    let named = text.lines().filter_map(|line| line.strip_prefix("# scenario: "));
+    let scenarios = named.flat_map(str::split_whitespace).map(str::to_owned).collect();
+    Ok(Mutant { name: name.to_owned(), rule, caught_by, scenarios, files })
 }
 
 /// A copy of the sources that may be broken, with a build directory that lasts, so that each
@@ -173,7 +186,7 @@ impl Copy {
         let fate = self.apply(mutant).and_then(|()| self.build());
         let fate = match fate {
             Err(why) => Fate::Useless(why),
-            Ok(()) => self.simulate(seeds)?,
+            Ok(()) => self.simulate(mutant, seeds)?,
         };
         mutant.files.iter().try_for_each(|file| self.restore(file))?;
         Ok(fate)
@@ -196,29 +209,60 @@ impl Copy {
     }
 
     /// Runs the simulator until something fails.
-    fn simulate(&self, seeds: u32) -> Result<Fate> {
+    fn simulate(&self, mutant: &Mutant, seeds: u32) -> Result<Fate> {
         let seeds = seeds.to_string();
-        for arguments in [&["scenario", "--all"][..], &["run", "--seeds", &seeds]] {
-            let mut simulator = Command::new(self.build.join("sim/cman-sim"));
-            simulator.args(arguments).current_dir(&self.tree);
-            let output = simulator.output().context("cannot run the simulator")?;
-            if !output.status.success() {
-                let said = [output.stdout, output.stderr].concat();
-                return Ok(Fate::Caught(verdict(&String::from_utf8_lossy(&said))));
+        let random = ["run", "--json", "--seeds", &seeds];
+        if let Some(catch) = self.run(&random, seed_catch)? {
+            return Ok(Fate::Caught(catch));
+        }
+        if let Some(catch) =
+            self.run(&[&random[..], &["--only", "permanent"]].concat(), seed_catch)?
+        {
+            return Ok(Fate::Caught(catch));
+        }
+        for scenario in &mutant.scenarios {
+            let found = self.run(&["scenario", "--json", scenario], |said| {
+                let by = said.get("broken")?.as_str()?.to_owned();
+                Some(Catch { at: format!("scenario {scenario}"), by })
+            })?;
+            if let Some(catch) = found {
+                return Ok(Fate::Caught(catch));
             }
         }
         Ok(Fate::Survived)
     }
+
+    /// Runs the simulator once. `None` if it found nothing; else what `read` makes of the object
+    /// that it printed, or, if it printed none, how it died: an assertion in the mutant itself.
+    fn run(
+        &self,
+        arguments: &[&str],
+        read: impl FnOnce(&Value) -> Option<Catch>,
+    ) -> Result<Option<Catch>> {
+        let mut simulator = Command::new(self.build.join("sim/cman-sim"));
+        simulator.args(arguments).current_dir(&self.tree);
+        let output = simulator.output().context("cannot run the simulator")?;
+        if output.status.success() {
+            return Ok(None);
+        }
+        let catch = serde_json::from_slice(&output.stdout).ok().and_then(|said| read(&said));
+        if catch.is_some() {
+            return Ok(catch);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        let panic = said.lines().find(|line| line.contains("panicked at"));
+        let by = panic.with_context(|| format!("the simulator failed: {said}"))?.trim().to_owned();
+        Ok(Some(Catch { at: "an assertion".to_owned(), by }))
+    }
 }
 
-/// The line in which the simulator says what broke.
-fn verdict(said: &str) -> String {
-    let telling = |line: &&str| {
-        let line = line.to_lowercase();
-        line.contains("failed") || line.contains("broken") || line.contains("panicked")
-    };
-    let line = said.lines().find(telling).or_else(|| said.lines().next_back());
-    line.unwrap_or("without a word").trim().to_owned()
+/// The first failure in what `cman-sim run --json` printed.
+fn seed_catch(said: &Value) -> Option<Catch> {
+    let failures = said.get("failures")?.as_array()?;
+    let failure =
+        failures.iter().min_by_key(|failure| failure.get("seed").and_then(Value::as_u64))?;
+    let at = format!("seed {}", failure.get("seed")?.as_u64()?);
+    Some(Catch { at, by: failure.get("invariant")?.as_str()?.to_owned() })
 }
 
 /// Runs a command that must succeed; otherwise the reason, in one line.
@@ -244,8 +288,20 @@ mod tests {
         let mutant = parse("no-wait", PATCH).unwrap();
         assert_eq!((mutant.rule.as_str(), mutant.caught_by.as_str()), ("R-85", "quorum"));
         assert_eq!(mutant.files, [PathBuf::from("x.rs")]);
+        let named = PATCH.replace("No wait.", "# scenario: short-phase two-hubs\nNo wait.");
+        assert_eq!(parse("x", &named).unwrap().scenarios, ["short-phase", "two-hubs"]);
         let error = parse("no-wait", &PATCH.replace("# rule", "rule")).unwrap_err();
         assert!(error.to_string().contains("no `# rule: ` line"), "{error}");
+    }
+
+    #[test]
+    fn the_lowest_seed_is_told() {
+        let said = r#"{ "failures": [ { "seed": 9, "invariant": "b" },
+                                      { "seed": 7, "invariant": "a" } ] }"#;
+        let catch = seed_catch(&serde_json::from_str(said).unwrap()).unwrap();
+        assert_eq!((catch.at.as_str(), catch.by.as_str()), ("seed 7", "a"));
+        let nothing = serde_json::json!({ "failures": [] });
+        assert_eq!(seed_catch(&nothing), None);
     }
 
     #[test]

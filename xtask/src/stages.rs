@@ -13,10 +13,10 @@ use std::{
 };
 
 /// Seeds that every run simulates.
-const SEEDS_FIXED: &str = "300";
+const SEEDS_FIXED: &str = "1000";
 
 /// Seeds that this run alone simulates, in the hope of something new.
-const SEEDS_FRESH: &str = "100";
+const SEEDS_FRESH: &str = "300";
 
 /// End-to-end tests that may run at a time. They mostly wait, and those that measure take care
 /// themselves that nobody disturbs them.
@@ -74,15 +74,17 @@ fn checks(runner: &mut Runner) -> Result<()> {
 }
 
 fn tests(runner: &mut Runner) -> Result<()> {
-    let unit = ["--workspace", "--exclude", "cman-e2e", "--lib", "--bins", "--tests"];
+    let apart = ["--exclude", "cman-e2e", "--exclude", "cman-sim"];
+    let unit = [&["--workspace"], &apart[..], &["--lib", "--bins", "--tests"]].concat();
     runner.command("unit and property tests", Counting::Tests, test_runner(&unit))?;
     let examples = ["test", "--quiet", "--workspace", "--doc"];
     runner.command("examples in the documentation", Counting::Tests, with(&examples))
 }
 
 fn simulate(runner: &mut Runner) -> Result<()> {
-    let scenarios = simulation::command(&["scenario", "--all"]);
-    runner.command("simulated scenarios", Counting::One, scenarios)?;
+    let mut scenarios = test_runner(&["--package", "cman-sim"]);
+    scenarios.arg(if nextest() { "--cargo-profile" } else { "--profile" }).arg("sim");
+    runner.command("checkers and scenarios of the simulator", Counting::Tests, scenarios)?;
     let fixed = simulation::command(&["run", "--seeds", SEEDS_FIXED]);
     runner.command("simulation", Counting::One, fixed)?;
     let from = fresh_seed().to_string();
@@ -108,13 +110,17 @@ fn end_to_end(runner: &mut Runner) -> Result<()> {
 
 /// Nextest where it is installed, else what cargo brings.
 fn test_runner(arguments: &[&str]) -> Command {
-    let mut command = if answers(&["nextest", "--version"]) {
+    let mut command = if nextest() {
         with(&["nextest", "run", "--cargo-quiet", "--no-fail-fast", "--status-level", "slow"])
     } else {
         with(&["test", "--quiet", "--no-fail-fast"])
     };
     command.args(arguments);
     command
+}
+
+fn nextest() -> bool {
+    answers(&["nextest", "--version"])
 }
 
 /// Whether cargo has this subcommand.

@@ -12,7 +12,7 @@ mod check;
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, bail, ensure};
-use cman_e2e::command::{run as run_command, system_command};
+use cman_e2e::command::{run as run_command, run_with_input, system_command};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -135,12 +135,12 @@ fn write_manual(tree: &Path) -> Result<()> {
         let path = entry?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Some((page, section)) = page_of(&file) else { continue };
+        let text = fs::read_to_string(&path)?;
         let target = tree.join(format!("usr/share/man/man{section}/{page}.{section}"));
         fs::create_dir_all(target.parent().unwrap_or(tree))?;
         let (title, section) = (format!("title={page}"), format!("section={section}"));
         let flags = ["-s", "-T", "man", "-M", &title, "-M", &section, "-o"];
-        let files = [text_of(&target)?, text_of(&path)?];
-        run_command("lowdown", &[&flags[..], &files].concat())?;
+        run_with_input("lowdown", &[&flags[..], &[text_of(&target)?]].concat(), &as_page(&text))?;
         compress(&target)?;
     }
     Ok(())
@@ -151,6 +151,23 @@ fn page_of(file: &str) -> Option<(&str, &str)> {
     let (page, section) = file.strip_suffix(".md")?.rsplit_once('.')?;
     let digit = section.len() == 1 && section.chars().all(|c| c.is_ascii_digit());
     digit.then_some((page, section))
+}
+
+/// The text without its title, which a manual page has in its margin, and with its sections one
+/// level up.
+fn as_page(text: &str) -> String {
+    let mut code = false;
+    let mut page = String::new();
+    for line in text.lines() {
+        code ^= line.starts_with("```");
+        match line.strip_prefix('#') {
+            Some(title) if !code && title.starts_with(' ') => continue,
+            Some(section) if !code => page.push_str(section),
+            _ => page.push_str(line),
+        }
+        page.push('\n');
+    }
+    page
 }
 
 fn write_control(tree: &Path, base: &Path, version: &str, architecture: &str) -> Result<()> {
@@ -207,6 +224,12 @@ fn text_of(path: &Path) -> Result<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sections_move_up_and_comments_stay() {
+        let text = "# a(8)\n## NAME\na - b\n```\n# comment\n```\n### join\n";
+        assert_eq!(as_page(text), "# NAME\na - b\n```\n# comment\n```\n## join\n");
+    }
 
     #[test]
     fn manual_pages_are_told_by_their_names() {
