@@ -65,9 +65,17 @@ fn gather(lines: ChildStdout, gathered: &Mutex<Gathered>) {
         let mut gathered = lock(gathered);
         match serde_json::from_str(&line) {
             Ok(event) => gathered.events.push(event),
+            // The last line of a stream whose daemon died.
+            Err(_) if is_error(&line) => {}
             Err(_) => gathered.strange.push(line),
         }
     }
+}
+
+/// Whether a line is how the tool tells with `--json` that it failed.
+fn is_error(line: &str) -> bool {
+    let object: Option<serde_json::Value> = serde_json::from_str(line).ok();
+    object.is_some_and(|object| object.get("error").is_some())
 }
 
 fn lock(gathered: &Mutex<Gathered>) -> MutexGuard<'_, Gathered> {

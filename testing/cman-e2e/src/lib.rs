@@ -16,6 +16,8 @@
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
 //! | [`attempt`] | programs that are expected to fail, and to say why |
+//! | [`history`] | what daemons told over time, held against what must always be true |
+//! | [`random`] | numbers that look random |
 //! | [`built`] | the programs under test, brought up to date |
 //! | [`turn`] | tests take turns |
 //! | [`cases`] | the rows of the table of promises |
@@ -49,8 +51,10 @@ pub mod cost;
 pub mod events;
 pub mod faults;
 pub mod figure;
+pub mod history;
 pub mod lab;
 pub mod node;
+pub mod random;
 pub mod report;
 pub mod rows;
 pub mod turn;

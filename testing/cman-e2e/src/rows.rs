@@ -3,12 +3,12 @@
 use crate::{
     cases::{
         Scale, failure, failure::Victims, formation, idle, leave, partition, paths, restart,
-        stalls, strangers,
+        stalls, storm, strangers,
     },
     corosync,
     figure::Figure,
 };
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 /// A row of the table.
 #[derive(Clone, Copy, Debug)]
@@ -25,7 +25,7 @@ pub struct Row {
 }
 
 /// All rows.
-pub const ROWS: [Row; 14] = [
+pub const ROWS: [Row; 15] = [
     Row {
         name: "formation",
         promise: "3, 16, 32 daemons started together: one quorate view within 2, 4, 8 s, at most \
@@ -109,6 +109,13 @@ pub const ROWS: [Row; 14] = [
         timed: false,
     },
     Row {
+        name: "storm",
+        promise: "faults of every kind at random for a minute, four times: no invariant broken, \
+                  one cluster afterwards",
+        run: storm_row,
+        timed: false,
+    },
+    Row {
         name: "corosync",
         promise: "corosync with its defaults, knet aes256/sha256, beside ours",
         run: corosync_row,
@@ -152,6 +159,20 @@ fn stalls_row(scale: &Scale) -> Result<Vec<Figure>> {
     figures.extend(stalls::long(scale, false)?);
     figures.extend(stalls::long(scale, true)?);
     Ok(figures)
+}
+
+/// Four storms side by side.
+fn storm_row(scale: &Scale) -> Result<Vec<Figure>> {
+    std::thread::scope(|scope| {
+        let storms = [11, 12, 13, 14]
+            .map(|seed| scope.spawn(move || storm::storm(scale, seed, scale.fault)));
+        let mut figures = Vec::new();
+        for storm in storms {
+            let measured = storm.join().unwrap_or_else(|_| Err(anyhow!("a storm panicked")));
+            figures.extend(measured?);
+        }
+        Ok(figures)
+    })
 }
 
 fn corosync_row(scale: &Scale) -> Result<Vec<Figure>> {

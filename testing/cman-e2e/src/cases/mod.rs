@@ -13,6 +13,7 @@
 //! | [`stalls`] | a daemon that sleeps |
 //! | [`strangers`] | datagrams of others, and nodes that may not join |
 //! | [`restart`] | `kill -9` and at once a new start |
+//! | [`storm`] | faults of every kind at random |
 //! | [`idle`] | what doing nothing costs |
 
 pub mod failure;
@@ -23,6 +24,7 @@ pub mod partition;
 pub mod paths;
 pub mod restart;
 pub mod stalls;
+pub mod storm;
 pub mod strangers;
 
 use crate::{built, cluster::Cluster, conf::Conf, watch::Watch};

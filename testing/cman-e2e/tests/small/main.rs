@@ -15,5 +15,6 @@ mod paths;
 mod quorum;
 mod restart;
 mod stalls;
+mod storm;
 mod strangers;
 mod tool;
