@@ -47,6 +47,8 @@ pub struct History {
     pub confirmed: BTreeMap<ViewId, BTreeMap<MemberId, Real>>,
     /// When each life last granted a lease, or told of its own as a hub.
     pub granted: BTreeMap<MemberId, Real>,
+    /// When each life last spoke as a hub.
+    pub spoke_as_hub: BTreeMap<MemberId, Real>,
 }
 
 impl History {

@@ -68,7 +68,17 @@ impl Kind {
     /// Whether frames of this kind are so frequent that the column log leaves them out.
     #[must_use]
     pub const fn is_idle_talk(self) -> bool {
-        matches!(self, Self::Beat | Self::ActingBeat | Self::MemberBeat | Self::Hello | Self::Other)
+        matches!(
+            self,
+            Self::Beat
+                | Self::ActingBeat
+                | Self::MemberBeat
+                | Self::Relay
+                | Self::Hello
+                | Self::HeldOff
+                | Self::Moved
+                | Self::Other
+        )
     }
 }
 
@@ -105,6 +115,8 @@ pub struct Peek {
     pub ballot: Option<ViewId>,
     /// Whether a member grants a hub a lease in it, or a hub tells of its own lease.
     pub grants: bool,
+    /// Whether its sender speaks as a hub in it.
+    pub hub: bool,
     /// Whose frames are relayed in it.
     pub relayed: Vec<NodeId>,
     /// The ballot for which the sender says that it holds all it has to. Relayed words are not
@@ -139,6 +151,7 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
     let (kind, ballot) = match frame {
         Frame::Beat(beat) => {
             peek.grants |= own && !beat.lease_left.is_zero();
+            peek.hub |= own;
             (if beat.acting { Kind::ActingBeat } else { Kind::Beat }, None)
         }
         Frame::MemberBeat(beat) => {

@@ -318,7 +318,10 @@ pub fn stay_quiet(world: &mut World, span: Duration) -> Check {
     let Some(&(at, host)) = world.installed.first().or(world.lost_quorum.first()) else {
         return Ok(());
     };
-    let what = "a view or the loss of quorum, although nothing happened".to_owned();
+    let what = format!(
+        "although nothing happened: views {:?}, losses of quorum {:?} (when, host)",
+        world.installed, world.lost_quorum
+    );
     let node = world.hosts[host].node;
     world.now = world.now.max(at);
     world.fail(Violation::new("quiet stays quiet", &[node], what));

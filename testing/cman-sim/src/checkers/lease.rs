@@ -32,8 +32,10 @@ pub fn rests_on_grants(history: &History, host: &Host, needed: u32) -> Check {
     let since = host.claim.until.saturating_sub(length);
     let fresh = history.granted.iter().filter(|&(_, &at)| at >= since);
     let mut granters: BTreeSet<NodeId> = fresh.map(|(member, _)| member.node).collect();
-    if view.id.coordinator == me {
-        // A coordinator grants itself without a word. A deputy that acts as hub says so in beats.
+    let lately = since.saturating_sub(2 * nanos(host.cluster.beat()));
+    let is_hub = history.spoke_as_hub.get(&me).is_some_and(|&at| at >= lately);
+    if view.id.coordinator == me || is_hub {
+        // A hub grants itself without a word, whenever it counts.
         granters.insert(me.node);
     }
     let votes: u32 = granters.iter().map(|node| host.cluster.votes_of(*node)).sum();

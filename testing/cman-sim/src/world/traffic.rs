@@ -144,6 +144,9 @@ impl World {
         if peek.grants {
             self.history.granted.insert(me, self.now);
         }
+        if peek.hub {
+            self.history.spoke_as_hub.insert(me, self.now);
+        }
         if let Some(ballot) = peek.confirms {
             self.history.confirm(self.now, me, ballot);
         }
