@@ -56,6 +56,7 @@ pub struct Engine {
     /// Notices already given: at most one of a kind and node every ten seconds.
     pub(crate) noticed: BTreeMap<(u8, NodeId), Instant>,
     out: VecDeque<Output>,
+    ran: Instant,
     due: Instant,
 }
 
@@ -117,6 +118,7 @@ impl Engine {
             refused_until: Instant::ZERO,
             noticed: BTreeMap::new(),
             out: VecDeque::new(),
+            ran: now,
             due: Instant::FAR,
             cfg,
         };
@@ -419,7 +421,7 @@ impl Engine {
 
     fn wake(&mut self, now: Instant) {
         let timing = self.cfg.timing;
-        if let Some(late) = self.stall.observe(now, self.due, &timing) {
+        if let Some(late) = self.stall.observe(now, self.ran, self.due, &timing) {
             self.due = now;
             self.after_stall(now, late);
         }
@@ -463,6 +465,7 @@ impl Engine {
 
     /// After every input: when to be called next.
     fn settle(&mut self, now: Instant) {
+        self.ran = now;
         let due = match &self.phase {
             Phase::Candidate(candidate) => candidate.next_hello.min(candidate.next_look),
             Phase::Normal(normal) => {

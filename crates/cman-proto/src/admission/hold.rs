@@ -93,6 +93,12 @@ impl Holds {
         record.until = record.until.max(now + doubled(record.attempts));
     }
 
+    /// A node refused to be taken in for a while: it is asked again after that.
+    pub(crate) fn pause(&mut self, now: Instant, node: NodeId, pause: Duration) {
+        let record = self.0.entry(node).or_default();
+        record.until = record.until.max(now + pause);
+    }
+
     /// Until when a node is held off, if it is.
     pub(crate) fn until(&self, now: Instant, node: NodeId) -> Option<Instant> {
         self.0.get(&node).map(|record| record.until).filter(|&until| until > now)

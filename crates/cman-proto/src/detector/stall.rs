@@ -7,8 +7,8 @@ use core::time::Duration;
 /// What a node knows of its own stalls.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Stall {
-    /// While the sockets are read out after a stall: when the stall began. What lay queued is
-    /// evidence of that moment at best.
+    /// While the sockets are read out after a stall: when this node ran last before it. What lay
+    /// queued came later, nobody knows when.
     backlog_of: Option<Instant>,
     /// This node accuses nobody before.
     accuse_after: Instant,
@@ -22,11 +22,12 @@ pub(crate) struct Stall {
 }
 
 impl Stall {
-    /// An input came at `now`, while a timer was due at `due`. Returns by how much this node
-    /// stalled, if by more than a beat.
+    /// An input came at `now`, while a timer was due at `due`; `ran` is when this node ran last.
+    /// Returns by how much this node stalled, if by more than a beat.
     pub(crate) fn observe(
         &mut self,
         now: Instant,
+        ran: Instant,
         due: Instant,
         timing: &Timing,
     ) -> Option<Duration> {
@@ -38,7 +39,7 @@ impl Stall {
         self.scored_at = now;
         self.count += 1;
         self.accuse_after = now + timing.beat * 2;
-        self.backlog_of = Some(due);
+        self.backlog_of = Some(ran);
         Some(late)
     }
 

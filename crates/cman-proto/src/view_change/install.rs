@@ -141,8 +141,11 @@ fn describe(
         silent: Duration::ZERO,
     };
     let mut changes: Vec<Change> = Vec::new();
+    // What the proposer says of a node that left is about its own last view.
+    let ours = came.contains(&propose.ballot.coordinator);
     for node in left.iter() {
-        changes.push(told(node).unwrap_or_else(|| guess(node, Reason::Parted)));
+        let told = told(node).filter(|_| ours);
+        changes.push(told.unwrap_or_else(|| guess(node, Reason::Parted)));
     }
     for &node in joined.iter().filter(|node| !left.contains(**node)) {
         changes.push(told(node).unwrap_or_else(|| guess(node, Reason::Merged)));

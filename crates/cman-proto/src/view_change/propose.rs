@@ -152,6 +152,7 @@ impl Engine {
             }
             NackReason::Held | NackReason::NotMe => {
                 proposer.refused.insert(named);
+                self.holds.pause(now, from.node, self.cfg.timing.token * 4);
                 self.leave_out_refused(now);
             }
         }
