@@ -117,6 +117,9 @@ pub struct Peek {
     pub grants: bool,
     /// Whether its sender speaks as a hub in it.
     pub hub: bool,
+    /// The view of which a hub says in it that a quorum has installed it, so that members that had
+    /// given up their votes count again.
+    pub settled: Option<ViewId>,
     /// Whose frames are relayed in it.
     pub relayed: Vec<NodeId>,
     /// The ballot for which the sender says that it holds all it has to. Relayed words are not
@@ -152,6 +155,9 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         Frame::Beat(beat) => {
             peek.grants |= own && !beat.lease_left.is_zero();
             peek.hub |= own;
+            if own && beat.settled {
+                peek.settled = Some(beat.view);
+            }
             (if beat.acting { Kind::ActingBeat } else { Kind::Beat }, None)
         }
         Frame::MemberBeat(beat) => {

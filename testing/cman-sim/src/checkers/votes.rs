@@ -65,6 +65,12 @@ impl Votes {
         cluster.needed(not_expected.sum())
     }
 
+    /// Whether members of the view began as removed and were not taken back yet.
+    #[must_use]
+    pub fn returns(&self, view: &View) -> bool {
+        !self.returning.is_empty() && view.ids().any(|member| self.returning.contains(&member))
+    }
+
     /// The votes of a view that count.
     fn counted(&self, cluster: &Cluster, view: &View) -> u32 {
         let counted = view.ids().filter(|member| !self.returning.contains(member));

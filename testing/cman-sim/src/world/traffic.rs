@@ -1,7 +1,7 @@
 //! Datagrams on their way.
 
 use cman_node::{Destination, Lane};
-use cman_types::Instant;
+use cman_types::{Instant, MemberId, View, ViewId};
 use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
@@ -147,6 +147,9 @@ impl World {
         if peek.hub {
             self.history.spoke_as_hub.insert(me, self.now);
         }
+        if let Some(view) = peek.settled {
+            self.settled(index, &me, view);
+        }
         if let Some(ballot) = peek.confirms {
             self.history.confirm(self.now, me, ballot);
         }
@@ -176,6 +179,19 @@ impl World {
                 Some(epoch) => format!("sends {kinds:?} e{epoch}"),
                 None => format!("sends {kinds:?}"),
             });
+        }
+    }
+
+    /// A hub says that its view is settled. If removed nodes come back in it, the others must have
+    /// the votes that are needed.
+    fn settled(&mut self, index: usize, me: &MemberId, id: ViewId) {
+        let host = &self.hosts[index];
+        let returns =
+            |view: &&Rc<View>| view.id == id && host.observed && self.votes.returns(view);
+        if let Some(view) = host.view().filter(returns).cloned() {
+            let cluster = Rc::clone(&host.cluster);
+            let check = self.votes.check(&cluster, me, &view);
+            self.checked(check);
         }
     }
 
