@@ -45,6 +45,8 @@ pub struct History {
     pub lives: BTreeMap<MemberId, LifeRecord>,
     /// Who said *recovered* for which ballot, and when first.
     pub confirmed: BTreeMap<ViewId, BTreeMap<MemberId, Real>>,
+    /// Which view each member was in when it confirmed a ballot.
+    confirmed_from: BTreeMap<(ViewId, MemberId), Option<ViewId>>,
     /// When each life last granted a lease, or told of its own as a hub.
     pub granted: BTreeMap<MemberId, Real>,
     /// When each life last spoke as a hub.
@@ -77,6 +79,13 @@ impl History {
             || self.confirmed.get(&ballot).is_some_and(|members| members.contains_key(member))
     }
 
+    /// Whether a member that has confirmed a ballot is still in the view in which it did. If it was
+    /// brought into another view since, which it had confirmed as well, it cannot be in both.
+    #[must_use]
+    pub fn still_there(&self, member: &MemberId, ballot: ViewId, now: Option<ViewId>) -> bool {
+        self.confirmed_from.get(&(ballot, *member)).is_none_or(|from| *from == now)
+    }
+
     /// When the first member confirmed a ballot: everybody in it was alive a little before.
     #[must_use]
     pub fn first_confirmed(&self, ballot: ViewId) -> Option<Real> {
@@ -86,6 +95,8 @@ impl History {
     /// A member said *recovered*.
     pub fn confirm(&mut self, now: Real, member: MemberId, ballot: ViewId) {
         self.confirmed.entry(ballot).or_default().entry(member).or_insert(now);
+        let view = self.lives.get(&member).and_then(|life| life.view);
+        self.confirmed_from.entry((ballot, member)).or_insert(view);
     }
 
     /// A member installs a view. Returns the view that it had installed before.

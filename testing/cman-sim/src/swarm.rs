@@ -297,7 +297,15 @@ fn not_whole(world: &mut World, within: Duration) -> Violation {
             let nodes: Vec<NodeId> = view.nodes().collect();
             (view.id.epoch, nodes)
         });
-        format!("{:?} quorate {} in {view:?}", host.node, host.claims(world.now))
+        let votes = host.life.as_ref().map(|life| {
+            let status = life.node.status(host.clock.local(world.now));
+            (status.votes, status.needed, status.expected_votes)
+        });
+        format!(
+            "{:?} quorate {} in {view:?} (votes, needed, expected) {votes:?}",
+            host.node,
+            host.claims(world.now)
+        )
     };
     let states: Vec<String> = world.living().iter().map(describe).collect();
     let nodes: Vec<NodeId> = world.living().iter().map(|&host| world.hosts[host].node).collect();

@@ -69,6 +69,7 @@ fn needless(history: &History, ahead: &Installer, behind: &Installer, event: &Vi
         return Ok(());
     };
     let shared = history.has_confirmed(&behind.member, origin)
+        && history.still_there(&behind.member, origin, behind.previous)
         && history.views.get(&origin).is_some_and(|record| record.members.contains(&behind.member));
     let is_behind = behind.previous.is_none_or(|previous| previous.epoch < origin.epoch);
     if shared && is_behind {

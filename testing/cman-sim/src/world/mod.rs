@@ -640,8 +640,13 @@ impl World {
         self.generation += 1;
         self.network.heal(self.options.quality);
         self.triggers = Triggers::default();
-        for host in &mut self.hosts {
+        for index in 0..self.hosts.len() {
+            let host = &mut self.hosts[index];
             host.disk.set_mood(Mood::Works(USUAL_LATENCY));
+            if self.now < host.stalled_until {
+                host.stalled_until = self.now;
+                self.queue.push(self.now, Happening::Awake { host: index });
+            }
         }
         self.log_world("everything is healed");
     }

@@ -186,8 +186,7 @@ impl World {
     /// the votes that are needed.
     fn settled(&mut self, index: usize, me: &MemberId, id: ViewId) {
         let host = &self.hosts[index];
-        let returns =
-            |view: &&Rc<View>| view.id == id && host.observed && self.votes.returns(view);
+        let returns = |view: &&Rc<View>| view.id == id && host.observed && self.votes.returns(view);
         if let Some(view) = host.view().filter(returns).cloned() {
             let cluster = Rc::clone(&host.cluster);
             let check = self.votes.check(&cluster, me, &view);
