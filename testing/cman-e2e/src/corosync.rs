@@ -156,11 +156,11 @@ pub fn measure(nodes: usize, idle: Duration) -> Result<Vec<Figure>> {
     )];
 
     sleep(Duration::from_secs(5));
-    let pids: Vec<_> = corosync.daemons.iter().map(|(n, d)| (*n, d.process.id())).collect();
-    let cost = Cost::over(&corosync.lab, &pids, idle)?;
+    let pids: Vec<_> = corosync.daemons.values().map(|daemon| daemon.process.id()).collect();
+    let cost = Cost::over(&pids, idle)?;
     let prefix = format!("{nodes} nodes, ordinary member");
     figures.extend([
-        Figure::information("datagrams sent a second", cost.packets_per_s, "1/s").of(&prefix),
+        Figure::information("datagrams sent a second", cost.datagrams_per_s, "1/s").of(&prefix),
         Figure::information("resident", cost.resident_mib, "MiB").of(&prefix),
         Figure::information("of one core", cost.core_percent, "%").of(&prefix),
     ]);

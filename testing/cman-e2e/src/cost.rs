@@ -1,6 +1,5 @@
 //! What daemons cost while they run.
 
-use crate::lab::Lab;
 use anyhow::{Context, Result};
 use std::{
     fs,
@@ -11,8 +10,8 @@ use std::{
 /// Medians over several daemons.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// Frames that a node sent, a second.
-    pub packets_per_s: f64,
+    /// UDP datagrams that a node sent, a second.
+    pub datagrams_per_s: f64,
     /// Resident memory, in MiB.
     pub resident_mib: f64,
     /// Processor time, in percent of one core.
@@ -20,29 +19,40 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Observes daemons, each as (number of its node, pid), for this long.
-    pub fn over(lab: &Lab, daemons: &[(usize, u32)], length: Duration) -> Result<Self> {
+    /// Observes daemons, each in a network namespace of its own, for this long.
+    pub fn over(pids: &[u32], length: Duration) -> Result<Self> {
         let start = Instant::now();
         let mut before = Vec::new();
-        for &(node, pid) in daemons {
-            before.push((lab.traffic(node)?.packets_sent, processor_ns(pid)?));
+        for &pid in pids {
+            before.push((datagrams_sent(pid)?, processor_ns(pid)?));
         }
         sleep(length);
-        let (mut packets, mut cores, mut resident) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut datagrams, mut cores, mut resident) = (Vec::new(), Vec::new(), Vec::new());
         let seconds = start.elapsed().as_secs_f64();
-        for (&(node, pid), (sent, spent)) in daemons.iter().zip(before) {
-            let more_sent = lab.traffic(node)?.packets_sent.saturating_sub(sent);
+        for (&pid, (sent, spent)) in pids.iter().zip(before) {
+            let more_sent = datagrams_sent(pid)?.saturating_sub(sent);
             let more_spent = processor_ns(pid)?.saturating_sub(spent);
-            packets.push(more_sent as f64 / seconds);
+            datagrams.push(more_sent as f64 / seconds);
             cores.push(more_spent as f64 / 1e9 / seconds * 100.0);
             resident.push(resident_mib(pid)?);
         }
         Ok(Self {
-            packets_per_s: median(&packets),
+            datagrams_per_s: median(&datagrams),
             resident_mib: median(&resident),
             core_percent: median(&cores),
         })
     }
+}
+
+/// UDP datagrams sent so far in the network namespace of a process, over IPv4.
+fn datagrams_sent(pid: u32) -> Result<u64> {
+    let counters = fs::read_to_string(format!("/proc/{pid}/net/snmp")).context("it is gone")?;
+    let mut lines = counters.lines().filter_map(|line| line.strip_prefix("Udp: "));
+    let (names, values) = lines.next().zip(lines.next()).context("snmp has no UDP")?;
+    let mut columns = names.split_whitespace().zip(values.split_whitespace());
+    let (_, value) =
+        columns.find(|(name, _)| *name == "OutDatagrams").context("no OutDatagrams")?;
+    Ok(value.parse()?)
 }
 
 /// Time that all threads of a process ran, in nanoseconds.

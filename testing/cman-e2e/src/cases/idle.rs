@@ -20,12 +20,12 @@ pub fn idle(scale: &Scale, nodes: usize) -> Result<Vec<Figure>> {
     let ordinary = stage.ordinary()?;
     let pids: Result<Vec<_>> = ordinary
         .iter()
-        .map(|&number| stage.cluster.node(number)?.pid().context("no daemon").map(|p| (number, p)))
+        .map(|&number| stage.cluster.node(number)?.pid().context("no daemon"))
         .collect();
-    let cost = Cost::over(stage.cluster.lab(), &pids?, scale.idle)?;
+    let cost = Cost::over(&pids?, scale.idle)?;
     let prefix = format!("{nodes} nodes, ordinary member");
     Ok(vec![
-        Figure::amount("datagrams sent a second", cost.packets_per_s, "1/s", DATAGRAMS_PER_S)
+        Figure::amount("datagrams sent a second", cost.datagrams_per_s, "1/s", DATAGRAMS_PER_S)
             .of(&prefix),
         Figure::amount("resident", cost.resident_mib, "MiB", RESIDENT_MIB).of(&prefix),
         Figure::amount("of one core", cost.core_percent, "%", CORE_PERCENT).of(&prefix),
