@@ -160,24 +160,7 @@ impl Faults {
             }
             Kind::Partition => self.partition(world),
             Kind::Loss => self.loss(world)?,
-            Kind::Duplicate => {
-                let duplicate = 50_000 + self.prng.below(250_000);
-                let base = world.options.quality;
-                self.weather(world, Quality { duplicate, ..base });
-            }
-            Kind::Late => {
-                let late = 20_000 + self.prng.below(60_000);
-                let late_max = self.token * 6 / 10;
-                let jitter = Duration::from_micros(self.prng.below(40_000));
-                let base = world.options.quality;
-                self.weather(world, Quality { late, late_max, jitter, ..base });
-            }
-            Kind::Multicast => {
-                let one = self.victim(world)?;
-                let all: Vec<usize> = (0..world.hosts.len()).collect();
-                let span = self.span(50, 800);
-                world.cut_multicast_for(span, if self.one_in(2) { all } else { vec![one] });
-            }
+            Kind::Duplicate | Kind::Late | Kind::Multicast => self.disturb(world, kind)?,
             Kind::Disk => self.disk(world)?,
             Kind::Leave | Kind::Remove => {
                 let victim = self.victim(world)?;
@@ -203,6 +186,30 @@ impl Faults {
             }
         }
         world.reach.hit(Place::Faults);
+        Some(())
+    }
+
+    /// Weather and multicast: what happens to datagrams on their way.
+    fn disturb(&mut self, world: &mut World, kind: Kind) -> Option<()> {
+        let base = world.options.quality;
+        match kind {
+            Kind::Duplicate => {
+                let duplicate = 50_000 + self.prng.below(250_000);
+                self.weather(world, Quality { duplicate, ..base });
+            }
+            Kind::Late => {
+                let late = 20_000 + self.prng.below(60_000);
+                let late_max = self.token * 6 / 10;
+                let jitter = Duration::from_micros(self.prng.below(40_000));
+                self.weather(world, Quality { late, late_max, jitter, ..base });
+            }
+            _ => {
+                let one = self.victim(world)?;
+                let all: Vec<usize> = (0..world.hosts.len()).collect();
+                let span = self.span(50, 800);
+                world.cut_multicast_for(span, if self.one_in(2) { all } else { vec![one] });
+            }
+        }
         Some(())
     }
 

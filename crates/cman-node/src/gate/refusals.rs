@@ -45,8 +45,8 @@ impl Refusal {
                  (key mismatch, or a cluster without encryption on the same port)"
             }
             Self::Replayed => {
-                "seen before, or meant for another node (the network repeats datagrams, or somebody \
-                 does)"
+                "seen before, or meant for another node (the network repeats datagrams, or \
+                 somebody does)"
             }
             Self::Malformed => "not of cman (another program uses the same port)",
             Self::ForeignCluster => {

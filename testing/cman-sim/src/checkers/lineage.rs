@@ -77,7 +77,8 @@ fn needless(history: &History, ahead: &Installer, behind: &Installer, event: &Vi
             "no needless departure",
             &[ahead.member.node, behind.member.node],
             format!(
-                "{:?}: the one comes from {origin:?}, to which the other belongs, but still from {:?}",
+                "{:?}: the one comes from {origin:?}, and the other, which belongs to that, \
+                 still from {:?}",
                 event.view.id, behind.previous
             ),
         ));
