@@ -2,6 +2,7 @@
 
 use super::{Scale, Stage};
 use crate::{
+    attempt::expect_words,
     cluster::{Cluster, now_ns},
     conf::Conf,
     figure::Figure,
@@ -26,6 +27,8 @@ pub const GUEST: usize = 5;
 const SECOND_GUEST: usize = 6;
 /// The configured node that does not run.
 pub const ABSENT: usize = 4;
+/// Complaints of one kind are at least this far apart.
+const COMPLAINTS_APART: Duration = Duration::from_secs(10);
 /// The `config_version` of the cluster.
 pub const VERSION: u64 = 2;
 /// How many lines about refused datagrams a log may have at once, before the limit of one in ten
@@ -110,7 +113,7 @@ impl Neighbourhood {
         let conf = conf(&self.scale).to_xml();
         let conf = conf.replace("\"n2\" nodeid=\"2\"", "\"n5\" nodeid=\"2\"");
         self.stage.cluster.node(GUEST)?.configure_text(&on_one_address(&conf))?;
-        self.refused("a second node with id 2", GUEST)
+        self.refused("a second node with id 2", GUEST, &["10.77.0.", "nodeid in cluster.conf"])
     }
 
     /// A node that only its own configuration knows.
@@ -118,7 +121,7 @@ impl Neighbourhood {
         let mut conf = conf(&self.scale);
         conf.nodes = GUEST;
         self.stage.cluster.node(GUEST)?.configure_text(&on_one_address(&conf.to_xml()))?;
-        self.refused("a node that is not configured", GUEST)
+        self.refused("a node that is not configured", GUEST, &["configur", "refus"])
     }
 
     /// A node whose configuration has another version than the cluster's.
@@ -126,7 +129,8 @@ impl Neighbourhood {
         let mut conf = conf(&self.scale);
         conf.version = version;
         self.configure_absent(&conf)?;
-        self.refused(what, ABSENT)
+        let told = format!("config_version {version}");
+        self.refused(what, ABSENT, &[&told, "refuses"])
     }
 
     /// Gives the absent node what the others have.
@@ -134,17 +138,18 @@ impl Neighbourhood {
         self.stage.cluster.node(ABSENT)?.configure_text(&on_one_address(&conf.to_xml()))
     }
 
-    /// A guest that must be refused, with a sentence on both sides.
-    fn refused(&mut self, what: &str, guest: usize) -> Result<Vec<Figure>> {
-        let lines_before: Vec<_> = self.log_lines()?;
+    /// A guest that must be refused, with a sentence that has all of `words` on both sides.
+    fn refused(&mut self, what: &str, guest: usize, words: &[&str]) -> Result<Vec<Figure>> {
+        // A sentence like it may have been said just now, and is not repeated at once.
+        sleep(COMPLAINTS_APART);
+        let before = self.logs()?;
         let figures = self.play(what, &[guest], |_| Ok(()), |_| true)?;
-        let told = self.log_lines()?.iter().zip(lines_before).any(|(now, before)| *now > before);
-        ensure!(told, "{what}: no word of it in the cluster's logs");
+        let after = self.logs()?;
+        let tails = after.iter().zip(&before).map(|(now, before)| now.get(before.len()..));
+        let told: String = tails.map(Option::unwrap_or_default).collect();
+        expect_words(&told, words).with_context(|| format!("{what}: the cluster"))?;
         let log = self.stage.cluster.node(guest)?.log();
-        ensure!(
-            log.to_lowercase().contains("refus"),
-            "{what}: it does not say why it stays out\n{log}"
-        );
+        expect_words(&log, words).with_context(|| format!("{what}: the guest"))?;
         Ok(figures)
     }
 
@@ -196,9 +201,13 @@ impl Neighbourhood {
         statuses.into_iter().map(|status| Ok(status?.rejected_datagrams)).collect()
     }
 
-    fn log_lines(&self) -> Result<Vec<usize>> {
+    fn logs(&self) -> Result<Vec<String>> {
         let nodes = self.stage.all.iter().map(|&number| self.stage.cluster.node(number));
-        nodes.map(|node| Ok(node?.log().lines().count())).collect()
+        nodes.map(|node| Ok(node?.log())).collect()
+    }
+
+    fn log_lines(&self) -> Result<Vec<usize>> {
+        Ok(self.logs()?.iter().map(|log| log.lines().count()).collect())
     }
 }
 
