@@ -1,6 +1,6 @@
 //! Leaving in good order, and being put out.
 
-use cman_types::{Instant, MemberId, NodeId, NodeSet};
+use cman_types::{Instant, Member, MemberId, NodeId, NodeSet};
 use cman_wire::{
     Frame,
     frame::{Gone, Kill, Leave, PutOut, Reason},
@@ -33,7 +33,7 @@ pub(crate) enum Leaving {
         resend_at: Instant,
     },
     /// It asked to put these out, or puts them out as coordinator.
-    Killing(BTreeMap<NodeId, Victim>),
+    Killing(BTreeMap<MemberId, Victim>),
 }
 
 /// A node that is to be put out.
@@ -72,11 +72,11 @@ impl Engine {
         let Some(view) = self.view.as_ref().filter(|_| self.is_working()) else {
             return Err("this node is not in a working view now; try again in a moment".into());
         };
-        if view.member_of_node(node).is_none() {
+        let Some(target) = view.member_of_node(node).map(|member| member.id) else {
             return Err(format!("node {node} is not a member; see `cman_tool nodes`"));
-        }
+        };
         let by = self.me().node;
-        self.add_victim(now, node, by);
+        self.add_victim(now, target, by);
         self.handle_timeout(now);
         Ok(())
     }
@@ -89,17 +89,17 @@ impl Engine {
         self.leaving = Leaving::Asked { remove, killed_by, deadline, resend_at: now };
     }
 
-    fn add_victim(&mut self, now: Instant, node: NodeId, by: NodeId) {
-        if node == self.me().node {
+    fn add_victim(&mut self, now: Instant, target: MemberId, by: NodeId) {
+        if target == self.me() {
             self.ask_to_leave(now, false, Some(by));
             return;
         }
         let victim = Victim { by, since: now, resend_at: now, gone: false };
         match &mut self.leaving {
             Leaving::Killing(victims) => {
-                victims.entry(node).or_insert(victim);
+                victims.entry(target).or_insert(victim);
             }
-            Leaving::No => self.leaving = Leaving::Killing(BTreeMap::from([(node, victim)])),
+            Leaving::No => self.leaving = Leaving::Killing(BTreeMap::from([(target, victim)])),
             Leaving::Asked { .. } => {}
         }
     }
@@ -235,22 +235,22 @@ impl Engine {
         if self.coordinates() {
             self.send(target, Frame::PutOut(PutOut { view, target, by }));
         } else {
-            self.send(view.coordinator, Frame::Kill(Kill { view, target: target.node }));
+            self.send(view.coordinator, Frame::Kill(Kill { view, target }));
         }
     }
 
-    fn put_out(&mut self, now: Instant, victims: &[(NodeId, Victim)]) {
+    fn put_out(&mut self, now: Instant, victims: &BTreeMap<MemberId, Victim>) {
         let Some(view) = &self.view else { return };
         let mut changes = Changes::default();
         let mut gone = NodeSet::new();
-        for (node, victim) in victims {
-            changes.note(*node, Reason::Killed, victim.by, Duration::ZERO);
+        for (target, victim) in victims {
+            changes.note(target.node, Reason::Killed, victim.by, Duration::ZERO);
             if victim.gone {
-                gone.insert(*node);
+                gone.insert(target.node);
             }
         }
-        let stays = |node: NodeId| !victims.iter().any(|&(victim, _)| victim == node);
-        let members = view.members.iter().filter(|m| stays(m.id.node)).copied().collect();
+        let stays = |member: &&Member| !victims.contains_key(&member.id);
+        let members = view.members.iter().filter(stays).copied().collect();
         self.start_ballot(now, Draft { members, gone, changes, ..Draft::default() });
     }
 
@@ -273,7 +273,7 @@ impl Engine {
             return;
         }
         if let Leaving::Killing(victims) = &mut self.leaving
-            && let Some(victim) = victims.get_mut(&from.node)
+            && let Some(victim) = victims.get_mut(&from)
         {
             victim.gone = true;
             self.tick_leaving(now);

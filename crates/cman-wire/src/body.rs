@@ -138,7 +138,7 @@ record!(Install { ballot: ViewId });
 record!(Moved { view: ViewId, members: NodeSet });
 record!(Leave { view: ViewId, remove: bool });
 record!(Gone { ballot: ViewId });
-record!(Kill { view: ViewId, target: NodeId });
+record!(Kill { view: ViewId, target: MemberId });
 record!(PutOut { view: ViewId, target: MemberId, by: NodeId });
 record!(Challenge { nonce: u64 });
 record!(Answer { nonce: u64 });

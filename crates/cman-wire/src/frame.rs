@@ -435,8 +435,8 @@ pub struct Gone {
 pub struct Kill {
     /// The sender's view.
     pub view: ViewId,
-    /// Whom to put out.
-    pub target: NodeId,
+    /// Which life to put out: a later one of the same node is not meant.
+    pub target: MemberId,
 }
 
 /// It names the target's whole identity, salt included: so it is fresh.

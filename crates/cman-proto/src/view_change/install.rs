@@ -93,10 +93,12 @@ impl Engine {
     fn remember_in_holds(&mut self, now: Instant, event: &ViewChange, old: Option<&View>) {
         let was_coordinator = old.map(|view| view.id.coordinator.node);
         let token = self.cfg.timing.token;
+        // Who finds itself in the smaller part has no reason to blame the others.
+        let larger = old.is_none_or(|old| event.view.members.len() * 2 >= old.members.len());
         for change in &event.changes {
             match change.reason {
                 Reason::Silent | Reason::Unresponsive | Reason::Parted => {
-                    if event.left.contains(&change.node) {
+                    if larger && event.left.contains(&change.node) {
                         self.holds.lost(now, change.node, token);
                         if was_coordinator == Some(change.node) {
                             self.silent_hubs.insert(change.node, now + token * 4);

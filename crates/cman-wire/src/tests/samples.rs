@@ -60,7 +60,7 @@ pub(super) fn answer() -> Frame {
 }
 
 pub(super) fn relay() -> Frame {
-    let frame = Box::new(Frame::Kill(Kill { view: view_id(17), target: node(3) }));
+    let frame = Box::new(Frame::Kill(Kill { view: view_id(17), target: life(3) }));
     Frame::Relay(Relay { origin: life(2), target: life(1), frame })
 }
 
@@ -188,7 +188,7 @@ pub(super) fn all() -> Vec<Frame> {
         Frame::Moved(Moved { view, members: nodes(&[1, 2]) }),
         Frame::Leave(Leave { view, remove: true }),
         Frame::Gone(Gone { ballot }),
-        Frame::Kill(Kill { view, target: node(3) }),
+        Frame::Kill(Kill { view, target: life(3) }),
         Frame::PutOut(PutOut { view, target: life(3), by: node(2) }),
         challenge(),
         answer(),

@@ -270,7 +270,7 @@ fn small() -> impl Strategy<Value = Frame> {
         (view_id(), nodes()).prop_map(|(view, members)| Frame::Moved(Moved { view, members })),
         (view_id(), any::<bool>()).prop_map(|(view, remove)| Frame::Leave(Leave { view, remove })),
         view_id().prop_map(|ballot| Frame::Gone(Gone { ballot })),
-        (view_id(), node()).prop_map(|(view, target)| Frame::Kill(Kill { view, target })),
+        (view_id(), member_id()).prop_map(|(view, target)| Frame::Kill(Kill { view, target })),
         (view_id(), member_id(), node()).prop_map(|(view, target, by)| Frame::PutOut(PutOut {
             view,
             target,
