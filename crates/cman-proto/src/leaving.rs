@@ -205,19 +205,20 @@ impl Engine {
         else {
             return;
         };
-        let view = self.view.clone();
-        let member = |node| view.as_ref().and_then(|view| view.member_of_node(node));
-        victims.retain(|&node, victim| member(node).is_some() && now.since(victim.since) < token);
-        for (&node, victim) in &mut victims {
-            if let Some(target) = member(node).filter(|_| now >= victim.resend_at) {
+        let view = self.view.as_ref();
+        victims.retain(|target, victim| {
+            view.is_some_and(|view| view.contains(target)) && now.since(victim.since) < token
+        });
+        for (&target, victim) in &mut victims {
+            if now >= victim.resend_at {
                 victim.resend_at = now + pause;
-                self.tell_victim(target.id, victim.by);
+                self.tell_victim(target, victim.by);
             }
         }
-        let over: Vec<(NodeId, Victim)> = victims
+        let over: BTreeMap<MemberId, Victim> = victims
             .iter()
             .filter(|(_, victim)| victim.gone || now.since(victim.since) >= patience)
-            .map(|(&node, &victim)| (node, victim))
+            .map(|(&target, &victim)| (target, victim))
             .collect();
         if !victims.is_empty() {
             self.leaving = Leaving::Killing(victims);
