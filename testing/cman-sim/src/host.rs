@@ -72,6 +72,18 @@ impl Inbox {
         Some(datagram)
     }
 
+    /// How many datagrams wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Throws everything away.
     pub fn clear(&mut self) {
         *self = Self::default();

@@ -58,6 +58,9 @@ pub struct Outcome {
 /// Least number of faults of a run.
 const FAULTS_MIN: u32 = 20;
 
+/// Attempts at faults after which a run is given up.
+const ATTEMPTS_MAX: usize = 1000;
+
 /// Most faults of a run whose token is short.
 const FAULTS_MAX: u32 = 90;
 
@@ -193,6 +196,8 @@ fn live(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
     heal(world, prng);
     become_whole(world, liveness_bound(token))?;
     world.reach.hit(Place::LiveAfterHeal);
+    // Nodes that have just started grant nothing for a while.
+    world.run_for(token)?;
     stay_quiet(world, token * 3)?;
     die_quietly(world, prng)
 }
@@ -222,6 +227,11 @@ fn suffer(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
     let (mut attempts, mut done) = (0, 0);
     let mut seen = Vec::new();
     while world.now < until || done < FAULTS_MIN || (seen.len() < 4 && only.is_none()) {
+        if attempts > ATTEMPTS_MAX {
+            let what = format!("{done} faults of kinds {seen:?} in {attempts} attempts");
+            world.fail(Violation::new("a run has its faults", &[], what));
+            return world.failure();
+        }
         world.run_for(Duration::from_nanos(gap / 2 + prng.below(gap)))?;
         // The first faults go through the kinds in turn, so that each of them is tried.
         let at = if attempts < 2 * kinds.len() {
@@ -230,6 +240,11 @@ fn suffer(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
             usize::try_from(prng.below(kinds.len() as u64)).unwrap_or(0)
         };
         attempts += 1;
+        if world.living().is_empty() {
+            // All are dead and nobody is told to come back: an administrator does something.
+            let host = world.draw_host();
+            world.start(host);
+        }
         let kind = kinds.get(at).copied().unwrap_or(Kind::Crash);
         if faults.strike(world, kind) {
             done += 1;
@@ -271,7 +286,9 @@ pub fn is_whole(world: &World) -> bool {
             host.view().is_some_and(|other| other.id == view.id)
                 && host.me().is_some_and(|me| view.contains(&me))
                 && (!must_act || host.claims(world.now))
-                && !host.life.as_ref().is_some_and(|life| life.leaving)
+                && host.life.as_ref().is_some_and(|life| {
+                    !life.leaving && life.node.status(host.clock.local(world.now)).working
+                })
         })
 }
 

@@ -3,8 +3,9 @@
 //! * needed = half of what is expected and one more (`two_node`: 1); expected are the votes of all
 //!   configured nodes but those of which this life knows that they left with `remove`. Knowledge
 //!   spreads from view to view. It is taken generously: whatever a life can know.
-//! * A life that began with the removed flag on its disk counts only after it was in a view that
-//!   is quorate without it.
+//! * A life that began with the removed flag on its disk counts only in a view that is quorate
+//!   without it, or whose other members hold half of what is expected without it: then nobody
+//!   else can be quorate in the old way.
 //! * With `wait_for_all` nobody acts who does not know, through a chain of views, of a view that
 //!   held all nodes.
 
@@ -77,12 +78,35 @@ impl Votes {
         counted.map(|member| cluster.votes_of(member.node)).sum()
     }
 
+    /// Whether members with `votes` votes can take back those that gave up theirs: nobody else can
+    /// be quorate without them, and all together are.
+    fn takes_back(&self, cluster: &Cluster, me: &MemberId, view: &View, votes: u32) -> bool {
+        let Some(knowledge) = self.knowledge.get(me) else {
+            return false;
+        };
+        let sum = |nodes: &mut dyn Iterator<Item = NodeId>| -> u32 {
+            nodes.map(|node| cluster.votes_of(node)).sum()
+        };
+        let removed = knowledge.removed.keys().copied();
+        let expected = cluster.expected_votes() - sum(&mut removed.clone());
+        let away = sum(&mut removed.filter(|node| view.member_of_node(*node).is_none()));
+        votes * 2 >= expected && sum(&mut view.nodes()) >= cluster.needed(away)
+    }
+
     /// Whether the members of `view` have to be quorate when nothing disturbs them: they have
-    /// votes enough even if all nodes are expected, and need not wait for anybody.
+    /// votes enough even if all nodes are expected and nobody counts of whom some member may know
+    /// that it gave up its votes, and they need not wait for anybody.
     #[must_use]
     pub fn must_suffice(&self, cluster: &Cluster, view: &View) -> bool {
         let all_here = cluster.votes.iter().all(|(node, _)| view.member_of_node(*node).is_some());
-        self.counted(cluster, view) >= cluster.needed(0) && (all_here || !cluster.wait_for_all)
+        let known = |node: &NodeId| {
+            let mut knowledge = view.ids().filter_map(|member| self.knowledge.get(&member));
+            knowledge.any(|known| known.removed.contains_key(node))
+        };
+        let sure =
+            view.ids().filter(|member| !self.returning.contains(member) && !known(&member.node));
+        let votes: u32 = sure.map(|member| cluster.votes_of(member.node)).sum();
+        votes >= cluster.needed(0) && (all_here || !cluster.wait_for_all)
     }
 
     /// `me` installed a view.
@@ -109,7 +133,7 @@ impl Votes {
             return fail("wait for all", format!("may act in {:?} too early", view.id));
         }
         let (votes, needed) = (self.counted(cluster, view), self.needed(cluster, me));
-        if votes < needed {
+        if votes < needed && !self.takes_back(cluster, me, view, votes) {
             return fail(
                 "votes of a majority",
                 format!(
@@ -166,13 +190,17 @@ mod tests {
         let mut votes = begin(&[1, 2, 3, 4, 5], &[4, 5]);
         let minority = view(5, &[3, 4, 5]);
         votes.install(&cluster, life(4), &minority);
-        assert!(votes.check(&cluster, &life(4), &minority).is_err());
-        let majority = view(6, &[1, 2, 4]);
+        assert!(votes.check(&cluster, &life(4), &minority).is_err(), "1 and 2 may be quorate");
+        votes.removing(life(2));
+        assert!(votes.check(&cluster, &life(4), &minority).is_ok(), "1 alone may not");
+        let mut votes = begin(&[1, 2, 3, 4, 5], &[4, 5]);
+        votes.install(&cluster, life(1), &view(6, &[1, 4]));
+        assert!(votes.check(&cluster, &life(1), &view(6, &[1, 4])).is_err());
+        let majority = view(7, &[1, 2, 4]);
         votes.install(&cluster, life(1), &majority);
-        assert!(votes.check(&cluster, &life(1), &majority).is_err(), "5 is expected");
-        votes.removing(life(5));
-        assert!(votes.check(&cluster, &life(1), &majority).is_ok());
-        assert!(votes.check(&cluster, &life(1), &view(7, &[1, 4])).is_ok(), "counts again");
+        assert!(votes.check(&cluster, &life(1), &majority).is_ok(), "3 and 5 may not be quorate");
+        votes.install(&cluster, life(1), &view(8, &[1, 4, 5]));
+        assert!(votes.check(&cluster, &life(1), &view(8, &[1, 4])).is_err(), "4 is expected again");
     }
 
     #[test]

@@ -525,6 +525,7 @@ impl World {
             return;
         }
         self.log(index, || "wakes".to_owned());
+        self.work.backlog(index, self.hosts[index].inbox.len() as u64);
         self.wake(index);
         self.look(index);
     }
