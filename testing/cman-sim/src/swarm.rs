@@ -80,7 +80,7 @@ pub fn liveness_bound(token: Duration) -> Duration {
 /// The number of nodes that a seed draws.
 #[must_use]
 pub fn draw_nodes(seed: u64) -> usize {
-    let mut prng = Prng::new(seed ^ 0x6e6f_6465_73);
+    let mut prng = Prng::new(seed ^ 0x006e_6f64_6573);
     match prng.below(20) {
         0 => 2,
         _ => 3 + usize::try_from(prng.below(7)).unwrap_or(0),

@@ -35,13 +35,13 @@ pub(super) fn all() -> Vec<Scenario> {
         "twin-epoch",
         "two proposers race, and nobody sees the same epoch twice",
         Cluster::plain(4),
-        |world, prng| twin_epoch(world, prng),
+        twin_epoch,
     ));
     all.push(Scenario::new(
         "late-install",
         "decisions are late by up to 0.6 T and meet the next ballot",
         Cluster::plain(5),
-        |world, prng| late_install(world, prng),
+        late_install,
     ));
     all
 }

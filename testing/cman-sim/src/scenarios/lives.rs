@@ -22,7 +22,7 @@ pub(super) fn all() -> Vec<Scenario> {
         "state-rolled-back",
         "a state directory is rolled back to older and older contents, the clock with it",
         Cluster::plain(3),
-        |world, prng| rolled_back(world, prng),
+        rolled_back,
     ));
     all.push(Scenario::new(
         "replayed-past",

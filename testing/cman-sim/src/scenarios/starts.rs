@@ -109,8 +109,11 @@ fn old_hello(world: &mut World) -> Check {
         wait_together(world, within, &[0, 1, 2, 3])?;
         world.run_for(within / 2)?;
         few_views(world, 2)?;
+        // Steady for so long that nothing is held against it.
+        world.run_for(Duration::from_secs(130))?;
         world.crash(3);
         wait_together(world, within, &[0, 1, 2])?;
+        world.run_for(Duration::from_secs(130))?;
     }
     Ok(())
 }

@@ -265,7 +265,7 @@ impl World {
                 Some(datagram) if self.prng.chance(500_000) => datagram.bytes.clone(),
                 _ => (0..self.prng.below(200)).map(|_| self.byte()).collect(),
             };
-            if let Some(at) = usize::try_from(self.prng.below(bytes.len() as u64)).ok() {
+            if let Ok(at) = usize::try_from(self.prng.below(bytes.len() as u64)) {
                 let byte = self.byte();
                 if let Some(place) = bytes.get_mut(at) {
                     *place ^= byte | 1;
