@@ -62,8 +62,11 @@ fn checks(runner: &mut Runner) -> Result<()> {
     runner.stage("tidy", "cargo xtask tidy", tidy::tally)?;
     let lints = ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     runner.command("lints", Counting::One, with(&lints))?;
-    let mut documentation = with(&["doc", "--quiet", "--workspace", "--no-deps"]);
-    documentation.env("RUSTDOCFLAGS", "--deny warnings");
+    let private = "--document-private-items";
+    let mut documentation = with(&["doc", "--quiet", "--workspace", "--no-deps", private]);
+    // The documentation is for those who change the code: private items are part of it.
+    let flags = "--deny warnings --allow rustdoc::private_intra_doc_links";
+    documentation.env("RUSTDOCFLAGS", flags);
     runner.command("documentation", Counting::One, documentation)?;
     if answers(&["deny", "--version"]) {
         let supply = ["deny", "--offline", "check", "bans", "licenses", "sources"];
