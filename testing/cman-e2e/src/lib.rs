@@ -16,6 +16,7 @@
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
 //! | [`attempt`] | programs that are expected to fail, and to say why |
+//! | [`lease`] | until when a node says that it may act |
 //! | [`history`] | what daemons told over time, held against what must always be true |
 //! | [`random`] | numbers that look random |
 //! | [`built`] | the programs under test, brought up to date |
@@ -53,6 +54,7 @@ pub mod faults;
 pub mod figure;
 pub mod history;
 pub mod lab;
+pub mod lease;
 pub mod node;
 pub mod random;
 pub mod report;

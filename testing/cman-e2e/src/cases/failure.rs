@@ -68,6 +68,8 @@ pub fn kill(stage: &mut Stage, scale: &Scale, victims: &[usize]) -> Result<Vec<F
     if survivors.len() * 2 > configured(stage) {
         let changed = changes.quorum as f64;
         figures.push(Figure::strict("quorum changes at a survivor", changed, "changes", 0.0));
+        let lease_end = stage.lease_end_ms(victims, &survivors, since)?;
+        figures.push(Figure::strict("lease of the dead ends after the view", lease_end, "ms", 0.0));
     }
     victims.iter().for_each(|&victim| stage.watch.remove(victim));
     stage.all = survivors;

@@ -27,7 +27,13 @@ pub mod stalls;
 pub mod storm;
 pub mod strangers;
 
-use crate::{built, cluster::Cluster, conf::Conf, watch::Watch};
+use crate::{
+    built,
+    cluster::{Cluster, ids},
+    conf::Conf,
+    lease,
+    watch::{Watch, ms_between},
+};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -165,6 +171,24 @@ impl Stage {
         }
         ranked.sort_unstable();
         Ok(ranked.into_iter().map(|(_, _, number)| number).collect())
+    }
+
+    /// How many milliseconds after the first of `others` acts in a view without `gone` the longest
+    /// lease ends that `gone` publish, dead or stopped as they may be. Must not be positive.
+    pub fn lease_end_ms(&self, gone: &[usize], others: &[usize], since: u64) -> Result<f64> {
+        let members = ids(others);
+        let mut acting = None;
+        for &number in others {
+            let at = self.watch.when_formed(number, &members, since)?;
+            acting = acting.into_iter().chain(at).min();
+        }
+        let acting = acting.ok_or_else(|| anyhow::anyhow!("nobody of {others:?} acts"))?;
+        // A page that says no has said so since then at the latest.
+        let mut last = since;
+        for &number in gone {
+            last = last.max(lease::deadline(self.cluster.node(number)?)?);
+        }
+        Ok(ms_between(acting, last))
     }
 
     /// Starts killed daemons again and waits until all are one cluster again.

@@ -47,6 +47,7 @@ pub fn long(scale: &Scale, coordinator: bool) -> Result<Vec<Figure>> {
     let asleep = now_ns();
     stage.cluster.node(sleeper)?.pause()?;
     stage.watch.wait_formed(&others, &others, asleep, LONG)?;
+    let lease_end = stage.lease_end_ms(&[sleeper], &others, asleep)?;
     sleep(LONG.saturating_sub(Duration::from_nanos(now_ns().saturating_sub(asleep))));
     let while_asleep = stage.watch.most_changes(&others, asleep)?;
 
@@ -63,6 +64,7 @@ pub fn long(scale: &Scale, coordinator: bool) -> Result<Vec<Figure>> {
     let what = format!("{} stopped for 10 s", if coordinator { "coordinator" } else { "member" });
     let quorum = while_asleep.quorum.saturating_add(after.quorum) as f64;
     Ok(vec![
+        Figure::strict("its lease ends after the view without it", lease_end, "ms", 0.0).of(&what),
         Figure::strict("views while it sleeps", while_asleep.views as f64, "views", 1.0).of(&what),
         Figure::strict("views after it woke", after.views as f64, "views", 1.0).of(&what),
         Figure::strict("views at itself", own.views as f64, "views", 1.0).of(&what),

@@ -9,7 +9,7 @@ use cman_e2e::{
     lab::Lab,
     turn,
 };
-use std::time::Duration;
+use std::{fs::File, thread::sleep, time::Duration};
 
 /// How long anything may take here.
 const SOON: Duration = Duration::from_secs(30);
@@ -84,5 +84,43 @@ fn an_address_that_goes_away_and_comes_back() -> Result<()> {
     let since = now_ns();
     change("add")?;
     stage.watch.wait_formed(&stage.all, &stage.all, since, SOON)?;
+    Ok(())
+}
+
+#[test]
+fn two_daemons_on_one_machine() -> Result<()> {
+    let _turn = turn::shared()?;
+    let cluster = built::cluster(&Scale::short().conf(3))?;
+    // Node 2 lives on the machine of node 1, with an address of its own.
+    let second = "10.77.0.102";
+    let namespace = cluster.lab().namespace(1);
+    run("ip", &["-n", &namespace, "addr", "add", &format!("{second}/24"), "dev", "eth0"])?;
+    let (one, three) = (Lab::address(1), Lab::address(3));
+    for number in [1, 3] {
+        let hosts = format!("127.0.0.1 localhost\n{one} n1\n{second} n2\n{three} n3\n");
+        cluster.lab().write_hosts(number, &hosts)?;
+    }
+    let mut daemons = Vec::new();
+    for (machine, number) in [(1, 1), (1, 2), (3, 3)] {
+        let node = cluster.node(number)?;
+        let mut daemon = cluster.lab().command(machine, built::programs()?.cmand);
+        daemon.args(["--foreground", "--name", &Lab::name(number), "--config"]).arg(node.config());
+        daemon.arg("--keyfile").arg(node.keyfile()).arg("--run-dir").arg(node.run_dir());
+        daemon.arg("--state-dir").arg(node.state_dir());
+        daemons.push(daemon.stderr(File::create(node.log_file())?).spawn()?);
+    }
+    let formed = cluster.wait_formed(&[1, 2, 3], SOON);
+    sleep(Duration::from_secs(4));
+    let views = cluster.statuses(&[1, 2, 3]).into_iter().map(|status| Ok(status?.view));
+    let views: Result<Vec<_>> = views.collect();
+    for daemon in &mut daemons {
+        daemon.kill()?;
+        daemon.wait()?;
+    }
+    formed?;
+    for view in views? {
+        let members = view.map(|view| view.members);
+        ensure!(members == Some(vec![1, 2, 3]), "they fell apart: {members:?}");
+    }
     Ok(())
 }
