@@ -265,7 +265,9 @@ impl Engine {
                 *frozen.1 = now;
                 self.advance(now);
             }
-        } else if self.view.as_ref().is_some_and(|view| view.id == recovered.ballot) {
+        } else if self.view.as_ref().is_some_and(|view| view.id == recovered.ballot)
+            && self.wishes.may_answer(now, from.node, self.resend_after())
+        {
             // Late: the install was lost on its way.
             self.send(from, Frame::Install(Install { ballot: recovered.ballot }));
         }
