@@ -39,8 +39,15 @@ pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
         .with_context(|| format!("cannot install {packages}"))
 }
 
-/// Whether this program runs as root.
-pub(crate) fn is_root() -> Result<bool> {
+/// Fails with a sentence if this is not root. `otherwise` says what can be done without.
+pub(crate) fn ensure_root(what: &str, otherwise: &str) -> Result<()> {
+    if !is_root()? {
+        bail!("{what} needs root, because it makes network namespaces: {otherwise}");
+    }
+    Ok(())
+}
+
+fn is_root() -> Result<bool> {
     Ok(cman_e2e::command::run("id", &["-u"])?.trim() == "0")
 }
 

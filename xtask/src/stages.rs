@@ -49,6 +49,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn all(runner: &mut Runner, options: &Options) -> Result<()> {
     if !options.quick {
         // Before the long stages: who is not root should learn it now.
+        packages::ensure_root("`cargo xtask test`", "run it with sudo, or with --quick")?;
         packages::ensure(packages::END_TO_END)?;
     }
     checks(runner)?;

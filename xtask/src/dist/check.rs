@@ -17,6 +17,7 @@ const NEEDS: &[packages::Need] =
 
 /// Installs, runs, removes; fails if anything of that does, or if something stays behind.
 pub(crate) fn run(package: &Path) -> Result<()> {
+    packages::ensure_root("`cargo xtask dist --check`", "run it with sudo")?;
     packages::ensure(NEEDS)?;
     let lab = Lab::new(1)?;
     let root = lab.directory().join("root");

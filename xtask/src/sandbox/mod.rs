@@ -58,6 +58,7 @@ pub(crate) struct Options {
 
 /// Starts the cluster and shows it until interrupted.
 pub(crate) fn run(options: &Options) -> Result<()> {
+    packages::ensure_root("the sandbox", "run it with sudo")?;
     packages::ensure(packages::LAB)?;
     let programs = build()?;
     // Only from here on is there anything to clean up; before, a signal simply ends us.
