@@ -18,7 +18,7 @@ use crate::{
 /// Silence of the coordinator after which the first deputy acts, and by how much later each next
 /// one does, in hundredths of the token.
 const DEPUTY_AFTER: u32 = 40;
-const DEPUTY_STEP: u32 = 10;
+const DEPUTY_STEP: u32 = 5;
 const DEPUTIES_SLOW: u32 = 3;
 const DEPUTY_STEP_QUICK: u32 = 2;
 const DEPUTIES_QUICK: u32 = 12;
