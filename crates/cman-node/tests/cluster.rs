@@ -1,5 +1,7 @@
 //! A few whole nodes on a perfect network: what must work before anything is broken on purpose.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use cman_crypto::Plain;
 use cman_node::{Command, Destination, Event, Lane, Node, Peer, Setup, Stored, WIRE_VERSIONS};
 use cman_types::{Incarnation, Instant, NodeId, Salt};

@@ -10,6 +10,8 @@
 
 pub mod hub;
 pub mod member;
+#[cfg(test)]
+mod tests;
 
 pub use hub::HubBook;
 pub use member::MemberLease;
