@@ -10,7 +10,7 @@ use crate::{
     admission::{hold::Holds, wishes::Wishes},
     config::Config,
     detector::{relay::Routes, stall::Stall},
-    event::{Event, Notice, Output, To, Via},
+    event::{Event, Notice, Output, To, Topic, Via},
     leaving::Leaving,
     phase::{Candidate, Hub, Normal, Pending, Phase, Role},
 };
@@ -54,7 +54,7 @@ pub struct Engine {
     /// Refused until then: this node proposes nothing and waits.
     pub(crate) refused_until: Instant,
     /// Notices already given: at most one of a kind and node every ten seconds.
-    pub(crate) noticed: BTreeMap<(u8, NodeId), Instant>,
+    pub(crate) noticed: BTreeMap<(Topic, NodeId), Instant>,
     out: VecDeque<Output>,
     ran: Instant,
     due: Instant,
@@ -328,13 +328,12 @@ impl Engine {
     }
 
     /// Gives a notice, unless the same one was given for the same node within ten seconds.
-    pub(crate) fn notice(&mut self, now: Instant, kind: u8, node: NodeId, notice: Notice) {
-        let fresh = self
-            .noticed
-            .get(&(kind, node))
-            .is_none_or(|&at| now.since(at) >= Duration::from_secs(10));
+    pub(crate) fn notice(&mut self, now: Instant, node: NodeId, notice: Notice) {
+        let about = (notice.topic(), node);
+        let fresh =
+            self.noticed.get(&about).is_none_or(|&at| now.since(at) >= Duration::from_secs(10));
         if fresh {
-            self.noticed.insert((kind, node), now);
+            self.noticed.insert(about, now);
             self.emit(Event::Notice(notice));
         }
     }
@@ -415,7 +414,7 @@ impl Engine {
     pub(crate) fn uses_epoch(&mut self, now: Instant, epoch: Epoch) {
         self.saw_epoch(epoch);
         if epoch > self.epochs.ceiling && self.changes > 0 {
-            self.notice(now, 0, self.me().node, Notice::AboveCeiling(epoch));
+            self.notice(now, self.me().node, Notice::AboveCeiling(epoch));
         }
     }
 
@@ -429,7 +428,7 @@ impl Engine {
 
     /// Shifts every suspicion by what was slept through.
     fn after_stall(&mut self, now: Instant, late: Duration) {
-        self.notice(now, 1, self.me().node, Notice::Stalled(late));
+        self.notice(now, self.me().node, Notice::Stalled(late));
         self.holds.forgive_all(now);
         self.silent_hubs.clear();
         let shift = |at: &mut Instant| *at = (*at + late).min(now);

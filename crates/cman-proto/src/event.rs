@@ -136,3 +136,29 @@ pub enum Notice {
     /// The disk does not keep up; epochs go on above the ceiling.
     AboveCeiling(Epoch),
 }
+
+/// What a notice is about: one of a topic and node is given at most every ten seconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) enum Topic {
+    Acting,
+    Ceiling,
+    Coordinator,
+    Multicast,
+    Refused,
+    Refusing,
+    Stall,
+}
+
+impl Notice {
+    pub(crate) const fn topic(&self) -> Topic {
+        match self {
+            Self::Acting(_) => Topic::Acting,
+            Self::AboveCeiling(_) => Topic::Ceiling,
+            Self::CoordinatorLost(_) => Topic::Coordinator,
+            Self::MulticastDead(_) => Topic::Multicast,
+            Self::Refused(_) => Topic::Refused,
+            Self::Refusing(_) | Self::HeldOff(..) => Topic::Refusing,
+            Self::Stalled(_) => Topic::Stall,
+        }
+    }
+}

@@ -49,7 +49,7 @@ impl Engine {
         if let Some((reason, (ours, theirs))) = self.incompatibility(hello) {
             let by = self.me().node;
             let refusal = Refusal { by, node: from.node, reason, ours, theirs, other: None };
-            self.notice(now, 6, from.node, Notice::Refusing(refusal));
+            self.notice(now, from.node, Notice::Refusing(refusal));
         }
     }
 
@@ -68,7 +68,7 @@ impl Engine {
             RefuseReason::HeldOff => Notice::HeldOff(target.node, retry_after),
             _ => Notice::Refusing(refusal),
         };
-        self.notice(now, 6, target.node, notice);
+        self.notice(now, target.node, notice);
         let quorate = self.is_quorate(now);
         let refuse = Refuse { target, reason, ours, theirs, other, retry_after, quorate };
         self.send(target, Frame::Refuse(refuse));
@@ -95,7 +95,7 @@ impl Engine {
         }
         let patience = refuse.retry_after.min(self.cfg.timing.token * 3);
         self.refused_until = self.refused_until.max(now + patience);
-        self.notice(now, 7, from.node, Notice::Refused(refusal));
+        self.notice(now, from.node, Notice::Refused(refusal));
     }
 
     pub(crate) fn end_fatally(&mut self, fatal: Fatal) {

@@ -223,7 +223,7 @@ impl Engine {
             member.urgent_answered = now;
         }
         if deaf {
-            self.notice(now, 3, from.node, Notice::MulticastDead(from.node));
+            self.notice(now, from.node, Notice::MulticastDead(from.node));
         }
         let had = self.book.end() > now;
         let was_settled = self.book.settled();
@@ -253,7 +253,7 @@ impl Engine {
         let coordinator = view.id.coordinator;
         let mut hub = Hub::new(now, me, &view, true);
         hub.members.remove(&coordinator);
-        self.notice(now, 4, coordinator.node, Notice::Acting(coordinator.node));
+        self.notice(now, coordinator.node, Notice::Acting(coordinator.node));
         if let Some(normal) = self.normal_mut() {
             normal.hub = Some(hub);
         }

@@ -162,7 +162,7 @@ impl Engine {
         if silent < patience && self.hears_acting(now, timing.share(DEPUTY_PATIENCE)) {
             return;
         }
-        self.notice(now, 5, coordinator.node, Notice::CoordinatorLost(coordinator.node));
+        self.notice(now, coordinator.node, Notice::CoordinatorLost(coordinator.node));
         self.silent_hubs.insert(coordinator.node, now + timing.token * 4);
         self.become_candidate(now, timing.share(25));
     }
