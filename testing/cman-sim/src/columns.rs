@@ -1,7 +1,10 @@
 //! The column log: one line per event, one column per node. `docs/spec/sim-output.md` explains it.
 
 use core::fmt::Write as _;
-use std::collections::VecDeque;
+use std::{
+    collections::VecDeque,
+    io::{self, Write as _},
+};
 
 use cman_node::State;
 
@@ -46,7 +49,7 @@ impl Columns {
         }
         self.head = head;
         if self.live {
-            println!("{}", self.head);
+            print_line(&self.head);
         }
     }
 
@@ -59,7 +62,7 @@ impl Columns {
         }
         _ = write!(line, " {text}");
         if self.live {
-            println!("{line}");
+            print_line(&line);
             return;
         }
         if self.lines.len() == LINES_MAX {
@@ -73,6 +76,11 @@ impl Columns {
     pub fn tail(&self) -> Vec<String> {
         core::iter::once(self.head.clone()).chain(self.lines.iter().cloned()).collect()
     }
+}
+
+/// Writes a line to standard output. That nobody reads it any more is no error.
+pub fn print_line(line: &str) {
+    _ = writeln!(io::stdout(), "{line}");
 }
 
 /// The state of one host: stall, role, the last digits of the epoch, quorum.

@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::{
     clock::nanos,
     cluster::Cluster,
+    columns::print_line,
     faults, permanent,
     violation::Violation,
     world::{Options, World},
@@ -87,21 +88,21 @@ pub fn report(sizes: &[usize], as_json: bool) -> Result<bool, Violation> {
                 "coordinator": { "sent": load.coordinator.sent, "read": load.coordinator.read },
             })
         });
-        println!("{}", json!({ "datagrams_a_second": rows.collect::<Vec<_>>() }));
+        print_line(&json!({ "datagrams_a_second": rows.collect::<Vec<_>>() }).to_string());
     } else {
-        println!("datagrams a second of an idle cluster, token 2000 ms");
-        println!("{:>6}  {:>24}  {:>24}", "nodes", "member sent / read", "coordinator sent / read");
+        print_line("datagrams a second of an idle cluster, token 2000 ms");
+        print_line(&row("nodes", "member sent / read", "coordinator sent / read"));
         for load in &loads {
             let pair = |rates: Rates| format!("{:.1} / {:.1}", rates.sent, rates.read);
-            println!(
-                "{:>6}  {:>24}  {:>24}",
-                load.nodes,
-                pair(load.member),
-                pair(load.coordinator)
-            );
+            print_line(&row(&load.nodes.to_string(), &pair(load.member), &pair(load.coordinator)));
         }
     }
     Ok(loads.windows(2).all(|pair| matches!(pair, [small, large] if grows_well(small, large))))
+}
+
+/// A row of the table.
+fn row(nodes: &str, member: &str, coordinator: &str) -> String {
+    format!("{nodes:>6}  {member:>24}  {coordinator:>24}")
 }
 
 /// Whether a larger cluster costs a member no more, and the coordinator no more than in

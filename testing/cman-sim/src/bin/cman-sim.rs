@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use cman_sim::{
+    columns::print_line,
     faults::Kind,
     runner::{self, Batch, Run, Summary},
     scale, scenarios,
@@ -9,6 +10,11 @@ use cman_sim::{
 };
 use serde_json::json;
 use std::{collections::BTreeMap, process::ExitCode};
+
+/// A formatted line on standard output.
+macro_rules! say {
+    ($($text:tt)*) => { print_line(&format!($($text)*)) };
+}
 
 /// Deterministic simulation of whole clusters.
 #[derive(Debug, Parser)]
@@ -131,11 +137,11 @@ fn run(args: &RunArgs) -> Result<bool, String> {
     let complete = run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none();
     let missed = if complete { summary.reach.missed(summary.seeds) } else { Vec::new() };
     if args.json {
-        println!("{}", as_json(args, &summary));
+        print_line(&as_json(args, &summary).to_string());
     } else {
         print_summary(args, &summary);
         for (place, count, minimum) in &missed {
-            println!("NOT REACHED: {}: {count}, at least {minimum} expected", place.text());
+            say!("NOT REACHED: {}: {count}, at least {minimum} expected", place.text());
         }
     }
     Ok(summary.failures.is_empty() && (missed.is_empty() || !summary.failures.is_empty()))
@@ -154,9 +160,9 @@ fn verbose(args: &RunArgs, run: Run) -> Result<bool, String> {
         };
         let outcome = runner::run_seed(run, &order);
         match outcome.check {
-            Ok(()) => println!("seed {seed}: nothing broken"),
+            Ok(()) => say!("seed {seed}: nothing broken"),
             Err(violation) => {
-                println!("seed {seed}: BROKEN {violation}");
+                say!("seed {seed}: BROKEN {violation}");
                 good = false;
             }
         }
@@ -172,19 +178,19 @@ fn replay_command(args: &RunArgs, seed: u64, nodes: usize) -> String {
 fn print_summary(args: &RunArgs, summary: &Summary) {
     if let Some(first) = summary.failures.first() {
         for line in &first.tail {
-            println!("{line}");
+            print_line(line);
         }
-        println!();
+        print_line("");
     }
     for failure in &summary.failures {
-        println!("seed {}: BROKEN {}", failure.seed, failure.violation);
-        println!("    again: {}", replay_command(args, failure.seed, failure.nodes));
+        say!("seed {}: BROKEN {}", failure.seed, failure.violation);
+        say!("    again: {}", replay_command(args, failure.seed, failure.nodes));
     }
-    print!("{}", summary.reach);
+    print_line(summary.reach.to_string().trim_end());
     for (invariant, count) in by_invariant(summary) {
-        println!("{count:>12}  BROKEN {invariant}");
+        say!("{count:>12}  BROKEN {invariant}");
     }
-    println!(
+    say!(
         "{} seeds, {} failed, {} simulated hours in {:.1} s",
         summary.seeds,
         summary.failures.len(),
@@ -237,32 +243,32 @@ fn scenario(name: &str, verbose: bool, seed: u64, json: bool) -> Result<bool, St
     let outcome = scenarios::run(&scenario, seed, verbose);
     if json {
         let broken = outcome.check.as_ref().err().map(ToString::to_string);
-        println!("{}", json!({ "scenario": name, "seed": seed, "broken": broken }));
+        say!("{}", json!({ "scenario": name, "seed": seed, "broken": broken }));
         return Ok(broken.is_none());
     }
     match outcome.check {
         Ok(()) => {
-            println!("{name}: nothing broken");
+            say!("{name}: nothing broken");
             Ok(true)
         }
         Err(violation) => {
             for line in &outcome.tail {
-                println!("{line}");
+                print_line(line);
             }
-            println!("{name}: BROKEN {violation}");
+            say!("{name}: BROKEN {violation}");
             Ok(false)
         }
     }
 }
 
 fn list() {
-    println!("scenarios:");
+    print_line("scenarios:");
     for scenario in scenarios::all() {
-        println!("  {:<40} {}", scenario.name, scenario.text);
+        say!("  {:<40} {}", scenario.name, scenario.text);
     }
-    println!("kinds of faults (--only):");
+    print_line("kinds of faults (--only):");
     for kind in Kind::ALL {
-        println!("  {:<40} {}", kind.name(), kind.text());
+        say!("  {:<40} {}", kind.name(), kind.text());
     }
-    println!("  {:<40} faults that never end, to count views", "permanent");
+    say!("  {:<40} faults that never end, to count views", "permanent");
 }
