@@ -68,8 +68,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let copy = Copy::make()?;
     println!("building the simulator without faults first");
     copy.build().map_err(anyhow::Error::msg).context("the sources do not build as they are")?;
-    let width = mutants.iter().map(|mutant| mutant.name.len()).max().unwrap_or(0);
-    println!("\n{:<width$}  {:<9}  {:<30}  checker", "mutant", "rule", "caught at");
+    let width = |of: fn(&Mutant) -> &str| mutants.iter().map(|m| of(m).len()).max().unwrap_or(0);
+    let (name, rule) = (width(|mutant| &mutant.name), width(|mutant| &mutant.rule));
+    println!("\n{:<name$}  {:<rule$}  {:<25}  checker", "mutant", "rule", "caught at");
     let mut uncaught = 0;
     for mutant in &mutants {
         let start = Instant::now();
@@ -80,7 +81,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
             Fate::Useless(why) => ("USELESS", why.clone()),
         };
         let seconds = start.elapsed().as_secs();
-        println!("{:<width$}  {:<9}  {at:<30}  {by} ({seconds} s)", mutant.name, mutant.rule);
+        println!("{:<name$}  {:<rule$}  {at:<25}  {by} ({seconds} s)", mutant.name, mutant.rule);
         uncaught += usize::from(!matches!(fate, Fate::Caught(_)));
     }
     ensure!(uncaught == 0, "{uncaught} of {} mutants were not caught", mutants.len());
