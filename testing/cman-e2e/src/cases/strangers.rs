@@ -11,7 +11,11 @@ use crate::{
     report::Rejected,
 };
 use anyhow::{Context, Result, ensure};
-use std::{path::Path, thread::sleep, time::Duration};
+use std::{
+    path::Path,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 /// The address that everybody in these cases shouts at.
 const MULTICAST: &str = "239.192.77.7";
@@ -43,6 +47,26 @@ pub struct Neighbourhood {
     scale: Scale,
 }
 
+/// A visit of guests that must not disturb.
+struct Visit<'a> {
+    what: &'a str,
+    /// Nodes that are started for it.
+    guests: &'a [usize],
+    /// What the cluster must say of it.
+    words: &'a [&'a str],
+    /// How many more datagrams each node must have refused.
+    counted: fn(&Rejected) -> bool,
+    /// What happens while the guests are there.
+    meanwhile: fn(&Stage) -> Result<()>,
+}
+
+impl<'a> Visit<'a> {
+    /// A visit of nobody, with nothing to count.
+    fn of(what: &'a str, words: &'a [&'a str]) -> Self {
+        Self { what, guests: &[], words, counted: |_| true, meanwhile: |_| Ok(()) }
+    }
+}
+
 impl Neighbourhood {
     /// The cluster, formed and steady.
     pub fn new(scale: &Scale) -> Result<Self> {
@@ -69,22 +93,25 @@ impl Neighbourhood {
         let (first, second) =
             (self.stage.cluster.node(GUEST)?, self.stage.cluster.node(SECOND_GUEST)?);
         first.give_key(second)?;
-        self.play(
-            "a cluster with another name",
-            &guests,
-            |stage| {
-                stage.cluster.wait_formed(&guests, Duration::from_secs(30))?;
-                Ok(())
+        self.play(&Visit {
+            guests: &guests,
+            counted: |more| more.foreign_cluster > 0,
+            meanwhile: |stage| {
+                let guests = [GUEST, SECOND_GUEST];
+                stage.cluster.wait_formed(&guests, Duration::from_secs(30)).map(drop)
             },
-            |more| more.foreign_cluster > 0,
-        )
+            ..Visit::of("a cluster with another name", &["another name"])
+        })
     }
 
     /// A node of the cluster that has another key.
     pub fn other_key(&mut self) -> Result<Vec<Figure>> {
         other_key(self.stage.cluster.node(ABSENT)?)?;
-        let figures =
-            self.play("another key", &[ABSENT], |_| Ok(()), |more| more.unauthenticated > 0);
+        let figures = self.play(&Visit {
+            guests: &[ABSENT],
+            counted: |more| more.unauthenticated > 0,
+            ..Visit::of("another key", &["key mismatch"])
+        });
         let (holder, absent) = (self.stage.cluster.node(1)?, self.stage.cluster.node(ABSENT)?);
         holder.give_key(absent)?;
         figures
@@ -95,17 +122,20 @@ impl Neighbourhood {
         let mut conf = conf(&self.scale);
         conf.plain = true;
         self.configure_absent(&conf)?;
-        self.play("no encryption", &[ABSENT], |_| Ok(()), |more| more.unauthenticated > 0)
+        self.play(&Visit {
+            guests: &[ABSENT],
+            counted: |more| more.unauthenticated > 0,
+            ..Visit::of("no encryption", &["without encryption"])
+        })
     }
 
     /// 10,000 datagrams of nonsense to each node and to all.
     pub fn nonsense(&mut self) -> Result<Vec<Figure>> {
-        self.play(
-            "10,000 random datagrams",
-            &[],
-            |stage| babble(&stage.cluster),
-            |more| more.malformed > 0 && more.unauthenticated > 0,
-        )
+        self.play(&Visit {
+            counted: |more| more.malformed > 0 && more.unauthenticated > 0,
+            meanwhile: |stage| babble(&stage.cluster),
+            ..Visit::of("10,000 random datagrams", &["not of cman"])
+        })
     }
 
     /// A second node with the id of node 2.
@@ -140,60 +170,63 @@ impl Neighbourhood {
 
     /// A guest that must be refused, with a sentence that has all of `words` on both sides.
     fn refused(&mut self, what: &str, guest: usize, words: &[&str]) -> Result<Vec<Figure>> {
-        // A sentence like it may have been said just now, and is not repeated at once.
-        sleep(COMPLAINTS_APART);
-        let before = self.logs()?;
-        let figures = self.play(what, &[guest], |_| Ok(()), |_| true)?;
-        let after = self.logs()?;
-        let tails = after.iter().zip(&before).map(|(now, before)| now.get(before.len()..));
-        let told: String = tails.map(Option::unwrap_or_default).collect();
-        expect_words(&told, words).with_context(|| format!("{what}: the cluster"))?;
+        let figures = self.play(&Visit { guests: &[guest], ..Visit::of(what, words) })?;
         let log = self.stage.cluster.node(guest)?.log();
         expect_words(&log, words).with_context(|| format!("{what}: the guest"))?;
         Ok(figures)
     }
 
-    /// Starts guests, does something more, waits, and ends them again: the cluster must not have
-    /// noticed, must have counted as `counted` demands, and must not have chattered.
-    fn play(
-        &mut self,
-        what: &str,
-        guests: &[usize],
-        more: impl FnOnce(&Stage) -> Result<()>,
-        counted: impl Fn(&Rejected) -> bool,
-    ) -> Result<Vec<Figure>> {
+    /// Starts guests, waits, and ends them again: the cluster must not have noticed, must have
+    /// counted and said what the visit demands, and must not have chattered.
+    fn play(&mut self, visit: &Visit<'_>) -> Result<Vec<Figure>> {
+        let what = visit.what;
         let all = self.stage.all.clone();
-        self.stage.watch.expect_quiet(&all, self.scale.tokens(1.0))?;
-        let before = self.rejected()?;
-        let lines_before = self.log_lines()?;
-        for &guest in guests {
+        // A complaint like it may have been said just now, and is not repeated at once.
+        self.stage.watch.expect_quiet(&all, COMPLAINTS_APART)?;
+        let (rejected_before, logs_before) = (self.rejected()?, self.logs()?);
+        for &guest in visit.guests {
             std::fs::write(self.stage.cluster.node(guest)?.log_file(), "")?;
             self.stage.cluster.node_mut(guest)?.start()?;
         }
         let since = now_ns();
-        more(&self.stage)?;
+        (visit.meanwhile)(&self.stage)?;
         sleep(self.scale.fault);
-        let length = Duration::from_nanos(now_ns().saturating_sub(since));
         let changes = self.stage.watch.most_changes(&all, since)?;
-        for &guest in guests {
+        for &guest in visit.guests {
             let node = self.stage.cluster.node_mut(guest)?;
             if node.is_running() {
                 node.kill()?;
             }
         }
-        for (now, before) in self.rejected()?.iter().zip(&before) {
+        for (now, before) in self.rejected()?.iter().zip(&rejected_before) {
             let grown = grown(before, now);
-            ensure!(counted(&grown), "{what}: refused datagrams were counted as {grown:?}");
+            ensure!((visit.counted)(&grown), "{what}: refused datagrams: {grown:?}");
         }
-        let lines = self.log_lines()?;
-        let lines = lines.iter().zip(lines_before).map(|(now, before)| now.saturating_sub(before));
-        let lines = lines.max().unwrap_or(0);
+        let told = self.wait_told(&logs_before, visit)?;
+        let length = Duration::from_nanos(now_ns().saturating_sub(since));
+        let lines = told.iter().map(|told| told.lines().count()).max().unwrap_or(0);
         let allowed = LINES_AT_ONCE + usize::try_from(length.as_secs() / 10)?;
         Ok(vec![
             Figure::strict("views", changes.views as f64, "views", 0.0).of(what),
             Figure::strict("quorum changes", changes.quorum as f64, "changes", 0.0).of(what),
             Figure::strict("log lines of a node", lines as f64, "lines", allowed as f64).of(what),
         ])
+    }
+
+    /// What each node has logged since it had logged `before`, once somebody has said what the
+    /// visit demands: a complaint soon after another one waits.
+    fn wait_told(&self, before: &[String], visit: &Visit<'_>) -> Result<Vec<String>> {
+        let deadline = Instant::now() + COMPLAINTS_APART + Duration::from_secs(3);
+        loop {
+            let logs = self.logs()?;
+            let told = logs.iter().zip(before).map(|(now, before)| now.get(before.len()..));
+            let told: Vec<_> = told.map(|told| told.unwrap_or_default().to_owned()).collect();
+            match expect_words(&told.concat(), visit.words) {
+                Ok(()) => return Ok(told),
+                Err(_) if Instant::now() < deadline => sleep(Duration::from_millis(100)),
+                Err(error) => return Err(error.context(format!("{}: the cluster", visit.what))),
+            }
+        }
     }
 
     fn rejected(&self) -> Result<Vec<Rejected>> {
@@ -204,10 +237,6 @@ impl Neighbourhood {
     fn logs(&self) -> Result<Vec<String>> {
         let nodes = self.stage.all.iter().map(|&number| self.stage.cluster.node(number));
         nodes.map(|node| Ok(node?.log())).collect()
-    }
-
-    fn log_lines(&self) -> Result<Vec<usize>> {
-        Ok(self.logs()?.iter().map(|log| log.lines().count()).collect())
     }
 }
 
