@@ -30,6 +30,8 @@ pub struct Engine {
     pub(crate) wire_version: u8,
     pub(crate) installed_at: Instant,
     pub(crate) changes: u64,
+    /// When a view was installed last that left somebody out who may have held a lease.
+    pub(crate) parted_at: Option<Instant>,
     /// Highest ballot answered.
     pub(crate) promised: Option<ViewId>,
     /// Ballots answered *recovered* since the last install.
@@ -95,6 +97,7 @@ impl Engine {
             wire_version: cfg.wire.1,
             installed_at: now,
             changes: 0,
+            parted_at: None,
             promised: None,
             pending: Vec::new(),
             epochs: Epochs {

@@ -157,6 +157,9 @@ impl Engine {
         let Some(view) = self.view.as_ref().filter(|view| entitled && view.contains(&from)) else {
             return;
         };
+        if leave.remove && self.leases_may_be_out(now) {
+            return; // It asks again.
+        }
         let departing: NodeSet = [from.node].into_iter().collect();
         let mut changes = Changes::default();
         let reason = if leave.remove { Reason::Removed } else { Reason::Left };
@@ -169,6 +172,13 @@ impl Engine {
             changes,
         };
         self.start_ballot(now, draft);
+    }
+
+    /// Whether somebody who was left out may still hold a lease. Then no votes are taken off what
+    /// is expected: with fewer expected, a majority could form that shares nobody with the one
+    /// that the lease rests on.
+    fn leases_may_be_out(&self, now: Instant) -> bool {
+        self.parted_at.is_some_and(|at| now < at + self.cfg.timing.lease)
     }
 
     /// This node gives up its lease, and its votes if it is removed: others may count without it

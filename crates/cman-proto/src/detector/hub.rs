@@ -135,7 +135,7 @@ impl Engine {
         let number = self.book.next_beat(now);
         let late_limit = now.before(self.cfg.timing.share(30));
         let lease_left = self.book.end().since(now);
-        let settled = self.book.settled();
+        let settled = self.is_settled();
         let view = self.view.as_ref()?;
         let members: Vec<MemberId> = view.ids().collect();
         let id = view.id;
@@ -168,7 +168,7 @@ impl Engine {
     /// the newest beat to all, so the member's grant counts from that one.
     fn answer_urgent(&mut self, now: Instant, to: MemberId) {
         let number = self.book.newest_beat();
-        let (lease_left, settled) = (self.book.end().since(now), self.book.settled());
+        let (lease_left, settled) = (self.book.end().since(now), self.is_settled());
         let Some(view) = &self.view else { return };
         let (Some(index), id) = (view.index_of(&to), view.id) else { return };
         let Some(hub) = self.hub() else { return };

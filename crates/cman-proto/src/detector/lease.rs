@@ -19,6 +19,11 @@ impl Engine {
         }
     }
 
+    /// Whether the view can be quorate and all its members count in it.
+    pub(crate) const fn is_settled(&self) -> bool {
+        self.votes.eligible && self.book.settled()
+    }
+
     /// Whether this node may grant: it waited long enough, and did not give up its votes.
     pub(crate) fn may_grant(&self, now: Instant) -> bool {
         self.lease.may_grant(now) && !self.removed_self

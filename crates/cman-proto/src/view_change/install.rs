@@ -77,6 +77,9 @@ impl Engine {
         let proven = |id: &MemberId| propose.gone.contains(id.node) || named.contains(id.node);
         let lost: Vec<MemberId> =
             old.iter().flat_map(|view| view.ids()).filter(|id| !proven(id)).collect();
+        if !lost.is_empty() {
+            self.parted_at = Some(now);
+        }
         let origin = old.map(|view| view.id);
         let leases = plan.lineages.iter().find(|lineage| lineage.origin == origin);
         let handover = Handover {

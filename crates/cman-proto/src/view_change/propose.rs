@@ -356,13 +356,23 @@ impl Engine {
                 self.holds.failed(now, id.node);
             }
         }
-        let staying = |set: &NodeSet| -> NodeSet {
-            set.iter().filter(|&node| !out.iter().any(|id| id.node == node)).collect()
-        };
+        let mut departing: NodeSet = propose
+            .departing
+            .iter()
+            .filter(|&node| !out.iter().any(|id| id.node == node))
+            .collect();
+        let mut removing: NodeSet =
+            propose.removing.iter().filter(|&node| departing.contains(node)).collect();
+        if !out.is_empty() && !removing.is_empty() {
+            // Who is left out may hold a lease; votes are taken off only when it is over.
+            changes.0.retain(|change| !departing.contains(change.node));
+            departing = NodeSet::new();
+            removing = NodeSet::new();
+        }
         let draft = Draft {
             members: propose.members.iter().filter(|m| !out.contains(&m.id)).copied().collect(),
-            departing: staying(&propose.departing),
-            removing: staying(&propose.removing),
+            departing,
+            removing,
             gone: propose.gone,
             changes,
         };
