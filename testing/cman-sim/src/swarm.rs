@@ -176,7 +176,6 @@ pub fn run(order: &Order) -> Outcome {
     let options = draw_options(&mut prng, order, cluster.token);
     let mut world = World::new(cluster, options);
     let check = live(&mut world, &mut prng, order.only);
-    world.reach.add(Place::TwiceInARow, world.triggers.twice);
     Outcome {
         nodes,
         reach: world.reach.clone(),

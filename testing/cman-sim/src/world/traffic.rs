@@ -12,7 +12,7 @@ use crate::{
     host::{Datagram, Stage},
     peek::{Kind, Peek, peek},
     reach::Place,
-    triggers::{Blow, Point},
+    triggers::{Blow, Point, Struck},
 };
 
 /// Old datagrams that can be replayed.
@@ -58,7 +58,7 @@ impl World {
         self.triggers.batch_over();
         self.note_effort(index, count);
         if let Some(struck) = blow {
-            self.strike(index, struck.blow);
+            self.strike(index, struck);
         }
     }
 
@@ -117,7 +117,7 @@ impl World {
         }
         let struck = self.triggers.arrives(index, &datagram.peek, self.hosts[index].proposing);
         if let Some(struck) = struck {
-            self.strike(index, struck.blow);
+            self.strike(index, struck);
             if !self.hosts[index].is_alive() {
                 return;
             }
@@ -212,7 +212,11 @@ impl World {
     }
 
     /// A blow hits a host: the trigger that was armed for it has fired.
-    fn strike(&mut self, index: usize, blow: Blow) {
+    fn strike(&mut self, index: usize, struck: Struck) {
+        let blow = struck.blow;
+        if struck.again {
+            self.reach.hit(Place::TwiceInARow);
+        }
         self.log(index, || format!("is struck: {blow:?}"));
         match blow {
             Blow::Crash { back_after } => {
