@@ -3,7 +3,7 @@
 use crate::{
     cases::{
         Scale, failure, failure::Victims, formation, idle, leave, partition, paths, restart,
-        stalls, storm, strangers,
+        restless, stalls, storm, strangers,
     },
     corosync,
     figure::Figure,
@@ -25,7 +25,7 @@ pub struct Row {
 }
 
 /// All rows.
-pub const ROWS: [Row; 15] = [
+pub const ROWS: [Row; 16] = [
     Row {
         name: "formation",
         promise: "3, 16, 32 daemons started together: one quorate view within 2, 4, 8 s, at most \
@@ -96,6 +96,13 @@ pub const ROWS: [Row; 15] = [
         timed: false,
     },
     Row {
+        name: "restless",
+        promise: "one node that keeps falling asleep or losing its network: at most 4 views in \
+                  the first minute, then 2 a minute",
+        run: restless_row,
+        timed: false,
+    },
+    Row {
         name: "strangers",
         promise: "another name, another key, no encryption, 10,000 random datagrams: nothing \
                   changes, counted, a log line in 10 s",
@@ -161,18 +168,36 @@ fn stalls_row(scale: &Scale) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Four storms side by side.
-fn storm_row(scale: &Scale) -> Result<Vec<Figure>> {
+fn restless_row(scale: &Scale) -> Result<Vec<Figure>> {
+    side_by_side(&[
+        &|| restless::sleepy(scale, false, 3),
+        &|| restless::sleepy(scale, true, 3),
+        &|| restless::flapping(scale, false, 3),
+        &|| restless::flapping(scale, true, 3),
+    ])
+}
+
+/// Measures things that do not disturb each other at the same time.
+fn side_by_side(measures: &[&(dyn Fn() -> Result<Vec<Figure>> + Sync)]) -> Result<Vec<Figure>> {
     std::thread::scope(|scope| {
-        let storms = [11, 12, 13, 14]
-            .map(|seed| scope.spawn(move || storm::storm(scale, seed, scale.fault)));
+        let started: Vec<_> = measures.iter().map(|measure| scope.spawn(*measure)).collect();
         let mut figures = Vec::new();
-        for storm in storms {
-            let measured = storm.join().unwrap_or_else(|_| Err(anyhow!("a storm panicked")));
+        for one in started {
+            let measured = one.join().unwrap_or_else(|_| Err(anyhow!("a measurement panicked")));
             figures.extend(measured?);
         }
         Ok(figures)
     })
+}
+
+/// Four storms.
+fn storm_row(scale: &Scale) -> Result<Vec<Figure>> {
+    side_by_side(&[
+        &|| storm::storm(scale, 11, scale.fault),
+        &|| storm::storm(scale, 12, scale.fault),
+        &|| storm::storm(scale, 13, scale.fault),
+        &|| storm::storm(scale, 14, scale.fault),
+    ])
 }
 
 fn corosync_row(scale: &Scale) -> Result<Vec<Figure>> {

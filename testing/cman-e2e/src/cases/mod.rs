@@ -11,6 +11,7 @@
 //! | [`partition`] | partition and heal |
 //! | [`paths`] | paths cut or lossy between some |
 //! | [`stalls`] | a daemon that sleeps |
+//! | [`restless`] | a fault that never stops |
 //! | [`strangers`] | datagrams of others, and nodes that may not join |
 //! | [`restart`] | `kill -9` and at once a new start |
 //! | [`storm`] | faults of every kind at random |
@@ -23,6 +24,7 @@ pub mod leave;
 pub mod partition;
 pub mod paths;
 pub mod restart;
+pub mod restless;
 pub mod stalls;
 pub mod storm;
 pub mod strangers;

@@ -14,6 +14,7 @@ mod partition;
 mod paths;
 mod quorum;
 mod restart;
+mod restless;
 mod stalls;
 mod storm;
 mod strangers;
