@@ -3,6 +3,7 @@
 //! once (`RUST_TEST_THREADS`).
 
 mod bad_input;
+mod clients;
 mod daemon;
 mod disk;
 mod failure;
