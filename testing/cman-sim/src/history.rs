@@ -1,7 +1,8 @@
 //! What happened so far, as only the world can know it: the checkers compare with it.
 
 use cman_types::{MemberId, ViewId};
-use std::collections::BTreeMap;
+use core::ops::Bound;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Real;
 
@@ -47,6 +48,8 @@ pub struct History {
     pub confirmed: BTreeMap<ViewId, BTreeMap<MemberId, Real>>,
     /// Which view each member was in when it confirmed a ballot.
     confirmed_from: BTreeMap<(ViewId, MemberId), Option<ViewId>>,
+    /// Ballots whose proposers got as far as a plan.
+    planned: BTreeSet<ViewId>,
     /// When each life last granted a lease, or told of its own as a hub.
     pub granted: BTreeMap<MemberId, Real>,
     /// When each life last spoke as a hub.
@@ -84,6 +87,26 @@ impl History {
     #[must_use]
     pub fn still_there(&self, member: &MemberId, ballot: ViewId, now: Option<ViewId>) -> bool {
         self.confirmed_from.get(&(ballot, *member)).is_none_or(|from| *from == now)
+    }
+
+    /// The proposer of a ballot says how the last views end.
+    pub fn plan(&mut self, ballot: ViewId) {
+        self.planned.insert(ballot);
+    }
+
+    /// The last ballot between two views that a member confirmed; none if it came further with
+    /// one of its own after that.
+    #[must_use]
+    pub fn last_part(&self, member: &MemberId, after: ViewId, before: ViewId) -> Option<ViewId> {
+        let between = (Bound::Excluded(after), Bound::Excluded(before));
+        let (&last, _) = self
+            .confirmed
+            .range(between)
+            .rev()
+            .find(|(_, members)| members.contains_key(member))?;
+        let since = (Bound::Excluded(last), Bound::Excluded(before));
+        let own = self.planned.range(since).any(|ballot| ballot.coordinator == *member);
+        Some(last).filter(|_| !own)
     }
 
     /// When the first member confirmed a ballot: everybody in it was alive a little before.

@@ -6,12 +6,14 @@
 //! | [`agreement`] | one view id, one member list; a node is in its own views; nobody twice | architecture 1 |
 //! | [`epochs`] | a node's epochs only grow, also across restarts | architecture 1, R-01, R-21 |
 //! | [`confirmed`] | nothing is installed that a proposed member has not confirmed | R-26, R-27 |
+//! | [`decided`] | what a dead coordinator may have decided is completed | R-24 |
 //! | [`lineage`] | members that stay together never see each other leave | R-24, P7 |
 //! | [`lives`] | the dead are not believed, the living not replaced | architecture, Security; R-76 |
 //! | [`statement`] | no two disjoint quorums at any instant | architecture 4, section 12 |
 //! | [`lease`] | a lease rests on fresh grants of a majority, and is told honestly | R-83 to R-90 |
 //! | [`votes`] | votes counted by a second, simple implementation | architecture 4 |
 //! | [`freshness`] | nobody counts as heard later than its datagrams arrived | R-14 |
+//! | [`sleepers`] | who slept accuses nobody | R-14 |
 //! | [`nonces`] | no key and nonce is used twice | architecture, Security |
 //! | [`work`] | datagrams and wake-ups are bounded | section 14 |
 //!
@@ -20,12 +22,14 @@
 
 pub mod agreement;
 pub mod confirmed;
+pub mod decided;
 pub mod epochs;
 pub mod freshness;
 pub mod lease;
 pub mod lineage;
 pub mod lives;
 pub mod nonces;
+pub mod sleepers;
 pub mod statement;
 pub mod votes;
 pub mod work;

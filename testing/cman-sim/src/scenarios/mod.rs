@@ -2,6 +2,7 @@
 //! to survive. Each runs by name (`cman-sim scenario NAME`) and as a test.
 
 mod deaths;
+mod guards;
 mod large;
 mod lives;
 mod paths;
@@ -71,6 +72,7 @@ pub fn all() -> Vec<Scenario> {
         stalls::all(),
         lives::all(),
         quorum::all(),
+        guards::all(),
         large::all(),
     ];
     groups.into_iter().flatten().collect()

@@ -29,9 +29,10 @@ groups! {
     starts: "cold-start" | "old-hello";
     departures: "leave-" | "kill-member" | "kill-coordinator" | "remove-";
     disks: "disk-";
-    crashes_in_a_phase: "coordinator-crash-" | "twice-" | "half-install" | "late-install" | "twin-";
+    crashes_in_a_phase: "coordinator-crash-" | "twice-" | "half-install" | "late-install" | "twin-"
+        | "lone-install";
     timed_crashes: "kill-9-";
-    stalls: "stall-" | "sleepy-" | "clock-";
+    stalls: "stall-" | "stalling-" | "sleepy-" | "woken-" | "clock-";
     cuts: "one-way-" | "two-way-" | "half-cut" | "star-" | "all-but-";
     lasting_faults: "deaf-" | "mute-" | "flapping-" | "loss-" | "chain-";
     weather: "reorder-" | "duplicate-20" | "multicast-" | "garbage";

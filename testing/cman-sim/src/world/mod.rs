@@ -20,7 +20,7 @@ use std::{
 };
 
 use crate::{
-    checkers::{epochs::Epochs, votes::Votes, work::Work},
+    checkers::{epochs::Epochs, sleepers::Sleepers, votes::Votes, work::Work},
     cipher::{Ledger, SimCipher},
     clock::{Clock, ERROR_MAX, PERFECT, Real, nanos},
     cluster::{Birth, Cluster, address},
@@ -126,6 +126,7 @@ pub struct World {
     pub columns: Columns,
     queue: Queue<Happening>,
     epochs: Epochs,
+    sleepers: Sleepers,
     work: Work,
     ledger: Arc<Mutex<Ledger>>,
     recorder: Recorder,
@@ -172,6 +173,7 @@ impl World {
             columns: Columns::new(options.log, options.live),
             queue: Queue::default(),
             epochs: Epochs::default(),
+            sleepers: Sleepers::default(),
             work: Work::new(count),
             ledger: Arc::default(),
             recorder: Recorder::default(),
@@ -376,6 +378,7 @@ impl World {
             self.reach.hit(place);
         }
         self.epochs.begin(index, memory);
+        self.sleepers.begin(index);
         self.history.begin(me, self.now);
         self.log(index, || format!("starts as {me:?}, state {memory:?}"));
     }
@@ -462,6 +465,7 @@ impl World {
             return;
         }
         host.stalled_until = until;
+        self.sleepers.sleeps(self.now, index);
         self.queue.push(until, Happening::Awake { host: index });
         self.reach.hit(Place::Stalls);
         if span > token {
@@ -525,6 +529,10 @@ impl World {
             return;
         }
         self.log(index, || "wakes".to_owned());
+        let host = &self.hosts[index];
+        let local = host.clock.local(self.now);
+        let working = host.life.as_ref().is_some_and(|life| life.node.status(local).working);
+        self.sleepers.wakes(self.now, nanos(host.cluster.beat()), index, working);
         self.work.backlog(index, self.hosts[index].inbox.len() as u64);
         self.wake(index);
         self.look(index);

@@ -6,7 +6,9 @@ use std::rc::Rc;
 
 use super::World;
 use crate::{
-    checkers::{agreement, confirmed, freshness, lease, lineage, lives, nonces, statement},
+    checkers::{
+        agreement, confirmed, decided, freshness, lease, lineage, lives, nonces, statement,
+    },
     clock::nanos,
     host::{Claim, End},
     reach::Place,
@@ -55,7 +57,15 @@ impl World {
         let token = nanos(self.hosts[index].cluster.token);
         agreement::check(&self.history, &me, view)?;
         confirmed::check(&self.history, &me, view)?;
+        decided::check(&self.history, &me, previous, view)?;
         lives::check(&self.history, self.now, token, &me, previous, event)?;
+        self.sleepers.check(
+            self.now,
+            nanos(self.hosts[index].cluster.beat()),
+            index,
+            &me,
+            event,
+        )?;
         self.epochs.check(index, &me, view.id)?;
         let previous = self.history.install(self.now, me, view.id, view.ids());
         lineage::check(&self.history, &me, previous, event)?;

@@ -205,6 +205,9 @@ impl World {
             (Kind::Install, Stage::Install),
         ] {
             let own = host.me() == Some(ballot.coordinator);
+            if own && kind == Kind::Recover && peek.kinds.has(kind) {
+                self.history.plan(ballot);
+            }
             if own && peek.kinds.has(kind) && host.proposing < Some((ballot, stage)) {
                 host.proposing = Some((ballot, stage));
             }

@@ -1,0 +1,151 @@
+//! Stories that show what one rule is good for: without it they go wrong, although the rules
+//! around it hide that in most other stories. Each belongs to a mutant in `testing/mutants`.
+
+use cman_types::Prng;
+use core::time::Duration;
+
+use super::{
+    Scenario,
+    stage::{coordinator, expect, heal, member, others, settle, token, wait_together},
+};
+use crate::{
+    clock::nanos,
+    cluster::Cluster,
+    permanent::{self, Lasting},
+    violation::Check,
+    world::World,
+};
+
+pub(super) fn all() -> Vec<Scenario> {
+    let mut all = vec![
+        Scenario::new(
+            "deaf-while-held",
+            "a node is held off and goes deaf meanwhile: the others never ask for it",
+            Cluster::plain(5),
+            |world, _| deaf_while_held(world, false),
+        ),
+        Scenario::new(
+            "deaf-starter",
+            "a node that is held off starts anew and goes deaf: the others never ask for it",
+            Cluster::plain(5),
+            |world, _| deaf_while_held(world, true),
+        ),
+        Scenario::new(
+            "lone-install",
+            "the coordinator installs what all confirmed, and nobody hears of it",
+            Cluster::plain(5),
+            |world, _| lone_install(world),
+        ),
+        Scenario::new(
+            "woken-in-silence",
+            "the coordinator wakes, and nothing lies in its socket: it does not blame the others",
+            Cluster::plain(5),
+            |world, _| woken_in_silence(world),
+        ),
+    ];
+    for (name, fault) in [
+        ("sleepy-heavy-coordinator", Lasting::Sleeping),
+        ("stalling-heavy-coordinator", Lasting::Stalling),
+    ] {
+        all.push(Scenario::new(
+            name,
+            "the coordinator has most votes and stalls over and over: views are rare",
+            heavy(),
+            move |world: &mut World, prng: &mut Prng| heavy_sleeper(world, prng, fault),
+        ));
+    }
+    all
+}
+
+/// Five nodes, the first of which outweighs the others.
+fn heavy() -> Cluster {
+    let mut cluster = Cluster::plain(5);
+    if let Some((_, votes)) = cluster.votes.first_mut() {
+        *votes = 5;
+    }
+    cluster
+}
+
+/// A node that has proved that it lives calls, but does not hear: nobody may be frozen for it.
+fn deaf_while_held(world: &mut World, anew: bool) -> Check {
+    settle(world)?;
+    let host = member(world);
+    let rest = others(world, &[host]);
+    let (all, away) = (world.living(), world.paths_of(host, true, true));
+    // It comes and goes until it is held off for a minute.
+    world.cut(&away);
+    wait_together(world, token(world) * 2, &rest)?;
+    world.mend(&away);
+    wait_together(world, token(world) * 4, &all)?;
+    world.cut(&away);
+    wait_together(world, token(world) * 2, &rest)?;
+    world.mend(&away);
+    let before_the_end = Duration::from_millis(500);
+    world.run_for(Duration::from_secs(60) - before_the_end)?;
+    if anew {
+        world.crash(host);
+        world.start(host);
+    }
+    world.run_for(before_the_end / 2)?;
+    let inward = world.paths_of(host, false, true);
+    world.cut(&inward);
+    world.installed.clear();
+    world.run_for(Duration::from_secs(60))?;
+    let views = world.installed.iter().filter(|(_, who)| rest.contains(who)).count();
+    expect(world, views == 0, format!("{views} views at the others, none expected"))?;
+    heal(world)
+}
+
+fn lone_install(world: &mut World) -> Check {
+    settle(world)?;
+    for _ in 0..4 {
+        heal(world)?;
+        let first = coordinator(world);
+        let gone = member(world);
+        let rest = others(world, &[first, gone]);
+        world.crash(gone);
+        let before = world.hosts[first].proposing.map(|(ballot, _)| ballot);
+        let all_confirmed = |world: &World| {
+            let ballot = world.hosts[first].proposing.map(|(ballot, _)| ballot);
+            ballot.filter(|ballot| Some(*ballot) != before).is_some_and(|ballot| {
+                let confirmed = |me| world.history.has_confirmed(&me, ballot);
+                rest.iter().all(|&host| world.hosts[host].me().is_some_and(confirmed))
+            })
+        };
+        let end = world.now + nanos(token(world) * 2);
+        world.run_while(end, |world| !all_confirmed(world))?;
+        let paths = world.paths_of(first, true, false);
+        world.cut(&paths);
+        let span = token(world) * 4;
+        world.run_for(span)?;
+    }
+    heal(world)
+}
+
+fn woken_in_silence(world: &mut World) -> Check {
+    settle(world)?;
+    for hundredths in [90, 110, 150, 300] {
+        heal(world)?;
+        let first = coordinator(world);
+        let paths = world.paths_of(first, true, true);
+        let span = token(world) * hundredths / 100;
+        world.stall(first, span);
+        world.cut(&paths);
+        world.run_for(span)?;
+        world.mend(&paths);
+        let span = token(world) * 6;
+        world.run_for(span)?;
+    }
+    heal(world)
+}
+
+fn heavy_sleeper(world: &mut World, prng: &mut Prng, fault: Lasting) -> Check {
+    // The longest-lived coordinates.
+    world.start(0);
+    world.run_for(token(world) * 3)?;
+    permanent::form(world)?;
+    let first = coordinator(world);
+    expect(world, first == 0, "the node with most votes coordinates")?;
+    permanent::watch(world, prng, fault, first)?;
+    heal(world)
+}
