@@ -45,6 +45,8 @@ pub struct Engine {
     pub(crate) removed_self: bool,
     /// The newest hello of each node.
     pub(crate) heard: BTreeMap<NodeId, HeardHello>,
+    /// This node's own newest hello.
+    pub(crate) said: Option<Hello>,
     pub(crate) addresses: BTreeMap<MemberId, SocketAddr>,
     pub(crate) routes: Routes,
     pub(crate) holds: Holds,
@@ -111,6 +113,7 @@ impl Engine {
             basis: Basis::default(),
             removed_self: cfg.removed,
             heard: BTreeMap::new(),
+            said: None,
             addresses: BTreeMap::new(),
             routes: Routes::default(),
             holds: Holds::default(),
@@ -274,7 +277,12 @@ impl Engine {
     /// Until when a node is held off.
     #[must_use]
     pub fn held_until(&self, now: Instant, node: NodeId) -> Option<Instant> {
-        self.holds.until(now, node)
+        if self.is_quorate(now) {
+            self.holds.until(now, node)
+        } else {
+            let patience = self.cfg.timing.token * 5;
+            self.holds.until_at_most(now, node, patience)
+        }
     }
 
     /// Where a life of a node is.

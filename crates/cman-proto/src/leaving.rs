@@ -168,7 +168,7 @@ impl Engine {
             members: view.members.clone(),
             removing: if leave.remove { departing.clone() } else { NodeSet::new() },
             departing,
-            gone: NodeSet::new(),
+            gone: Vec::new(),
             changes,
         };
         self.start_ballot(now, draft);
@@ -253,11 +253,11 @@ impl Engine {
     fn put_out(&mut self, now: Instant, victims: &BTreeMap<MemberId, Victim>) {
         let Some(view) = &self.view else { return };
         let mut changes = Changes::default();
-        let mut gone = NodeSet::new();
+        let mut gone = Vec::new();
         for (target, victim) in victims {
             changes.note(target.node, Reason::Killed, victim.by, Duration::ZERO);
             if victim.gone {
-                gone.insert(target.node);
+                gone.push(*target);
             }
         }
         let stays = |member: &&Member| !victims.contains_key(&member.id);

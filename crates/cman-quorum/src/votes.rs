@@ -25,8 +25,7 @@ pub struct ViewVotes {
     pub expected: u32,
     /// Votes needed for quorum.
     pub needed: u32,
-    /// Votes of members whose votes were expected before that it takes to take the removed back
-    /// in: enough that no majority counted in the old way can form without them.
+    /// Votes that it takes, counted in the old way, to take the removed back in.
     pub needed_before: u32,
     /// Members that had given up their votes and grant nothing until the view is settled.
     pub returning: NodeSet,
@@ -69,7 +68,7 @@ impl VoteRules {
         let expected = self.expected_without(&removed_after);
         let needed = self.majority(expected, present);
         let before = self.sum(members.iter().filter(|&node| !returning.contains(node)));
-        let needed_before = self.blocking(self.expected_without(&removed_before));
+        let needed_before = self.majority(self.expected_without(&removed_before), before);
         let all_here =
             self.votes.keys().all(|&node| members.contains(node) || removed_before.contains(node));
         let waiting_for_all = self.wait_for_all && !basis.all_seen && !all_here;
@@ -87,11 +86,6 @@ impl VoteRules {
             removed: without(&basis.removed, members),
             all_seen: basis.all_seen || all_here,
         }
-    }
-
-    /// So many of the expected votes that the others have no majority without them.
-    fn blocking(&self, expected: u32) -> u32 {
-        if self.two_node { 1 } else { expected.div_ceil(2) }
     }
 
     /// More than half of what is expected, and of what is there.
@@ -163,12 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn who_can_block_the_old_count_can_take_the_removed_back() {
-        // Of 1 and 2, whose votes are expected, neither is quorate alone.
-        assert!(!decide(&rules(3), &[1], &[3]).eligible);
-        assert!(decide(&rules(3), &[1, 3], &[3]).eligible);
-        // Of 1, 2 and 3, the other two might be.
-        assert!(!decide(&rules(4), &[1, 4], &[4]).eligible);
+    fn half_of_those_who_stayed_take_nobody_back() {
+        // 3 and 4 gave up their votes. Were they taken back by 1 and by 2 apart from each other,
+        // both pairs would be quorate.
+        assert!(!decide(&rules(4), &[1, 3], &[3, 4]).eligible);
+        assert!(decide(&rules(4), &[1, 2, 3], &[3, 4]).eligible);
     }
 
     #[test]

@@ -98,7 +98,7 @@ record!(Propose {
     members: Vec<Member>,
     departing: NodeSet,
     removing: NodeSet,
-    gone: NodeSet,
+    gone: Vec<MemberId>,
     changes: Vec<Change>,
 });
 record!(Holdings {
@@ -176,6 +176,7 @@ items! {
     // Each node may both go (its old life) and come (its new one).
     Change: "changes", 2 * NODES_MAX;
     ViewId: "pending ballots", NODES_MAX;
+    MemberId: "lives", NODES_MAX;
     Lineage: "lineages", NODES_MAX;
     (NodeId, Duration): "leases", NODES_MAX;
     (u16, u64, u64): "units", UNITS_MAX;

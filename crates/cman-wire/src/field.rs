@@ -250,7 +250,7 @@ impl Field for NodeSet {
         }
         let ranges = self.ranges();
         write_count(ranges.len(), out);
-        for (first, last) in ranges {
+        for &(first, last) in ranges {
             first.write(out);
             last.write(out);
         }
@@ -271,8 +271,9 @@ impl Field for NodeSet {
             if width + nodes.len() > NODES_MAX {
                 return Err(WireError::TooMany("nodes"));
             }
-            for id in first..=last {
-                nodes.insert(NodeId::new(id).ok_or(WireError::Value("a node id"))?);
+            let node = |id| NodeId::new(id).ok_or(WireError::Value("a node id"));
+            if !nodes.append(node(first)?, node(last)?) {
+                return Err(WireError::Unsorted("ranges of nodes"));
             }
         }
         Ok(nodes)

@@ -283,8 +283,8 @@ pub struct Propose {
     pub departing: NodeSet,
     /// Those of the departing who give up their votes.
     pub removing: NodeSet,
-    /// Nodes of the proposer's last view that are proven gone: nobody waits for their leases.
-    pub gone: NodeSet,
+    /// Lives that are proven gone: nobody waits for their leases.
+    pub gone: Vec<MemberId>,
     /// What differs from the proposer's last view, and why.
     pub changes: Vec<Change>,
 }

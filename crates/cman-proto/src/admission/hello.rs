@@ -99,6 +99,7 @@ impl Engine {
     /// members, in case multicast does not pass.
     pub(crate) fn say_hello(&mut self, now: Instant, count: u32, each: u32) {
         let hello = self.make_hello(now);
+        self.said = Some(hello.clone());
         let me = self.me().node;
         self.push(To::All, Frame::Hello(hello.clone()));
         let absent: Vec<NodeId> = self
@@ -207,7 +208,7 @@ impl Engine {
         }
         let Some(view) = &self.view else { return };
         let members = view.members.iter().filter(|m| m.id != coordinator).copied().collect();
-        let gone = [coordinator.node].into_iter().collect();
+        let gone = vec![coordinator];
         let mut changes = Changes::default();
         changes.note(coordinator.node, Reason::Restarted, self.me().node, Duration::ZERO);
         self.start_ballot(now, Draft { members, gone, changes, ..Draft::default() });
@@ -215,14 +216,8 @@ impl Engine {
 
     pub(crate) fn on_probe(&mut self, now: Instant, from: MemberId, probe: &Probe) {
         self.saw_epoch(probe.epoch_seen);
-        let asked_by_better = self
-            .heard
-            .get(&from.node)
-            .is_some_and(|h| h.from == from && self.outranks_me(now, &from, &h.hello));
-        if let Phase::Candidate(candidate) = &mut self.phase
-            && (asked_by_better || probe.want_members)
-        {
-            candidate.coordinator_since.get_or_insert(now);
+        if self.is_candidate() && (probe.want_members || self.is_outranked_by(&from)) {
+            self.wait_to_be_taken_in(now);
         }
         let view = self.view.clone().filter(|_| probe.want_members && self.coordinates());
         let ack = ProbeAck { nonce: probe.nonce, epoch_seen: self.epochs.seen, view };
@@ -244,8 +239,20 @@ impl Engine {
         }
     }
 
-    fn outranks_me(&self, now: Instant, from: &MemberId, hello: &Hello) -> bool {
-        hello.kind == HelloKind::Coordinator
-            || preference(from, hello) > preference(&self.me(), &self.make_hello(now))
+    /// A candidate that is being asked to come in proposes nothing itself for a while.
+    fn wait_to_be_taken_in(&mut self, now: Instant) {
+        if let Phase::Candidate(candidate) = &mut self.phase {
+            candidate.coordinator_since.get_or_insert(now);
+        }
+    }
+
+    /// Whether a node that said hello goes before this one, by what both said last.
+    fn is_outranked_by(&self, from: &MemberId) -> bool {
+        let Some(theirs) = self.heard.get(&from.node).filter(|heard| heard.from == *from) else {
+            return false;
+        };
+        let mine = self.said.as_ref().map(|hello| preference(&self.me(), hello));
+        theirs.hello.kind == HelloKind::Coordinator
+            || mine.is_none_or(|mine| preference(from, &theirs.hello) > mine)
     }
 }

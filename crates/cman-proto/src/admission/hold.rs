@@ -26,7 +26,17 @@ struct Record {
     attempts: u32,
     restarts: u32,
     restarted_at: Instant,
+    held_at: Instant,
     until: Instant,
+}
+
+impl Record {
+    fn hold(&mut self, now: Instant, hold: Duration) {
+        if !hold.is_zero() {
+            self.held_at = now;
+        }
+        self.until = self.until.max(now + hold);
+    }
 }
 
 /// Who is held off until when.
@@ -62,7 +72,7 @@ impl Holds {
             1 => FIRST,
             _ => LONGEST,
         };
-        record.until = record.until.max(now + hold);
+        record.hold(now, hold);
     }
 
     /// A member left in good order: nothing is held against it.
@@ -82,7 +92,7 @@ impl Holds {
         record.taken_in = None;
         record.until = now;
         if record.restarts > RESTARTS_FREE {
-            record.until = now + doubled(record.restarts - RESTARTS_FREE);
+            record.hold(now, doubled(record.restarts - RESTARTS_FREE));
         }
     }
 
@@ -90,18 +100,30 @@ impl Holds {
     pub(crate) fn failed(&mut self, now: Instant, node: NodeId) {
         let record = self.0.entry(node).or_default();
         record.attempts += 1;
-        record.until = record.until.max(now + doubled(record.attempts));
+        record.hold(now, doubled(record.attempts));
     }
 
     /// A node refused to be taken in for a while: it is asked again after that.
     pub(crate) fn pause(&mut self, now: Instant, node: NodeId, pause: Duration) {
         let record = self.0.entry(node).or_default();
-        record.until = record.until.max(now + pause);
+        record.hold(now, pause);
     }
 
     /// Until when a node is held off, if it is.
     pub(crate) fn until(&self, now: Instant, node: NodeId) -> Option<Instant> {
         self.0.get(&node).map(|record| record.until).filter(|&until| until > now)
+    }
+
+    /// The same for a view that is not quorate: there everybody is needed, and nobody is held off
+    /// for longer than `patience`.
+    pub(crate) fn until_at_most(
+        &self,
+        now: Instant,
+        node: NodeId,
+        patience: Duration,
+    ) -> Option<Instant> {
+        let latest = self.0.get(&node)?.held_at + patience;
+        self.until(now, node).map(|until| until.min(latest)).filter(|&until| until > now)
     }
 
     /// Stall awareness: this node itself slept, so what it saw of others meanwhile is no proof.

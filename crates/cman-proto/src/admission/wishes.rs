@@ -111,7 +111,7 @@ impl Engine {
                 return;
             }
         }
-        if let Some(until) = self.holds.until(now, from.node) {
+        if let Some(until) = self.held_until(now, from.node) {
             let pause = self.cfg.timing.beat * 2;
             if self.wishes.may_answer(now, from.node, pause) {
                 self.refuse(now, from, RefuseReason::HeldOff, (0, 0), None, until.since(now));
@@ -169,7 +169,7 @@ impl Engine {
             return;
         }
         let held = hello.members.iter().any(|node| {
-            !view.nodes().any(|ours| ours == node) && self.holds.until(now, node).is_some()
+            !view.nodes().any(|ours| ours == node) && self.held_until(now, node).is_some()
         });
         if held {
             return;

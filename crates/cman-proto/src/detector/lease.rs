@@ -14,7 +14,14 @@ impl Engine {
         if self.book.settled() {
             self.readmit(now);
         }
-        if own_grant && end > now {
+        if own_grant {
+            self.takes_part();
+        }
+    }
+
+    /// This node grants in this view: its basis is the newest, if quorum can rest on the grant.
+    pub(crate) fn takes_part(&mut self) {
+        if self.votes.eligible {
             self.basis.epoch = self.my_epoch();
         }
     }

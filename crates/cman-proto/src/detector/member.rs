@@ -210,7 +210,7 @@ impl Engine {
         let grant = may_grant && received.is_some();
         if let Some(received) = received.filter(|_| grant) {
             self.lease.promise(hub, received, &timing);
-            self.basis.epoch = view.epoch;
+            self.takes_part();
         }
         let number = self.lease.next_beat(now);
         let beat = MemberBeat { view, number, echo, grant, urgent, multicast_heard, delay };

@@ -107,7 +107,7 @@ impl Engine {
     /// What was held at the freeze, and what this node vouches for.
     pub(crate) fn make_flush(&self, now: Instant, propose: &Propose) -> Flush {
         let named: NodeSet = propose.members.iter().map(|member| member.id.node).collect();
-        let lost = |id: &MemberId| !propose.gone.contains(id.node) && !named.contains(id.node);
+        let lost = |id: &MemberId| !propose.gone.contains(id) && !named.contains(id.node);
         Flush {
             ballot: propose.ballot,
             origin: self.view.as_ref().map(|view| view.id),

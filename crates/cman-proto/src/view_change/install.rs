@@ -74,7 +74,7 @@ impl Engine {
     ) {
         // A new life on the old port, a notice of its own end, or a good departure.
         let named: NodeSet = propose.members.iter().map(|member| member.id.node).collect();
-        let proven = |id: &MemberId| propose.gone.contains(id.node) || named.contains(id.node);
+        let proven = |id: &MemberId| propose.gone.contains(id) || named.contains(id.node);
         let lost: Vec<MemberId> =
             old.iter().flat_map(|view| view.ids()).filter(|id| !proven(id)).collect();
         if !lost.is_empty() {

@@ -21,7 +21,7 @@ pub(crate) struct Draft {
     pub members: Vec<Member>,
     pub departing: NodeSet,
     pub removing: NodeSet,
-    pub gone: NodeSet,
+    pub gone: Vec<MemberId>,
     pub changes: Changes,
 }
 

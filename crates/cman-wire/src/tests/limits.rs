@@ -44,8 +44,7 @@ fn the_largest_proposal_fits_a_message() {
     let mut propose = propose();
     propose.members = members(NODES_MAX);
     propose.departing = scattered.clone();
-    propose.removing = scattered.clone();
-    propose.gone = scattered;
+    propose.removing = scattered;
     propose.changes = vec![Change { silent: Duration::from_nanos(u64::MAX), ..change }; 8192];
     let frame = Frame::Propose(propose);
     assert!(body(&frame).len() <= MESSAGE_MAX, "{}", body(&frame).len());

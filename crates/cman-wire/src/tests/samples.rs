@@ -118,7 +118,7 @@ pub(super) fn propose() -> Propose {
         members: members(),
         departing: nodes(&[2]),
         removing: nodes(&[2]),
-        gone: nodes(&[3]),
+        gone: vec![life(3)],
         changes: vec![silent],
     }
 }

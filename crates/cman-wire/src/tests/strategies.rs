@@ -188,10 +188,11 @@ prop_compose! {
         ballot in view_id(),
         wire_version: u8,
         members in members(),
-        sets in (nodes(), nodes(), nodes()),
+        sets in (nodes(), nodes()),
+        gone in vec(member_id(), 0..5),
         changes in vec(change(), 0..20),
     ) -> Frame {
-        let (departing, removing, gone) = sets;
+        let (departing, removing) = sets;
         Frame::Propose(Propose {
             ballot, wire_version, members, departing, removing, gone, changes,
         })

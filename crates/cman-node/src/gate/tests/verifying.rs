@@ -138,7 +138,7 @@ fn long_frames_and_full_datagrams_pass() {
         members,
         departing: NodeSet::new(),
         removing: NodeSet::new(),
-        gone: NodeSet::new(),
+        gone: Vec::new(),
         changes: Vec::new(),
     });
     let beat = Frame::Beat(Beat {
