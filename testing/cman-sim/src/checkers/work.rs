@@ -102,6 +102,8 @@ mod tests {
             assert!(work.sends(at * 1000, 1000, 0, node(1), 100).is_ok());
         }
         assert!((0..100).any(|_| work.timer(5000, 0, node(1)).is_err()));
-        assert!((0..10).any(|_| work.sends(0, 1000, 1, node(2), 100).is_err()));
+        assert!((0..20).any(|_| work.sends(0, 1000, 1, node(2), 100).is_err()));
+        work.backlog(2, 1_000_000);
+        assert!((0..20).all(|_| work.sends(0, 1000, 2, node(3), 100).is_ok()));
     }
 }

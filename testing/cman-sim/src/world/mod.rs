@@ -55,7 +55,7 @@ enum Happening {
     /// A disk has written, or failed to.
     Written { host: usize, life: u32, store: Store, ok: bool },
     /// Something is done to the world.
-    Deed { generation: u32, deed: Deed },
+    Deed { generation: u32, deed: Box<Deed> },
     /// Somebody's state is looked at.
     Look { host: usize },
 }
@@ -284,7 +284,7 @@ impl World {
             Happening::Written { host, life, store, ok } => self.written(host, life, store, ok),
             Happening::Deed { generation, deed } => {
                 if generation == self.generation {
-                    self.act(deed);
+                    self.act(*deed);
                 }
             }
             Happening::Look { host } => {
@@ -641,7 +641,8 @@ impl World {
     /// Does something to the world later, unless everything is healed before.
     pub fn later(&mut self, after: Duration, deed: Deed) {
         let generation = self.generation;
-        self.queue.push(self.now + nanos(after), Happening::Deed { generation, deed });
+        self.queue
+            .push(self.now + nanos(after), Happening::Deed { generation, deed: Box::new(deed) });
     }
 
     /// All faults end; nothing that was planned happens any more.
