@@ -2,12 +2,13 @@
 //!
 //! A checker that cannot fail proves nothing. Each file `testing/mutants/NAME.patch` breaks one
 //! rule of the protocol. It is applied to a copy of the sources, the simulator is built from
-//! them and run: seeds, then faults that never end, then the scenarios that the patch names. A
-//! mutant that survives, does not apply or does not build is a failure.
+//! them and run: seeds, then faults that never end, then the scenarios that the patch names. What
+//! the sources break without the mutant does not count as caught. A mutant that survives, does not
+//! apply or does not build is a failure.
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
@@ -68,6 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let copy = Copy::make()?;
     println!("building the simulator without faults first");
     copy.build().map_err(anyhow::Error::msg).context("the sources do not build as they are")?;
+    fs::copy(copy.mutated(), &copy.sound).context("cannot keep the simulator without faults")?;
     let width = |of: fn(&Mutant) -> &str| mutants.iter().map(|m| of(m).len()).max().unwrap_or(0);
     let (name, rule) = (width(|mutant| &mutant.name), width(|mutant| &mutant.rule));
     println!("\n{:<name$}  {:<rule$}  {:<25}  checker", "mutant", "rule", "caught at");
@@ -141,12 +143,15 @@ fn parse(name: &str, text: &str) -> Result<Mutant> {
 struct Copy {
     tree: PathBuf,
     build: PathBuf,
+    /// The simulator of the sources as they are.
+    sound: PathBuf,
 }
 
 impl Copy {
     fn make() -> Result<Self> {
         let base = repository::target().join("mutants");
-        let copy = Self { tree: base.join("tree"), build: base.join("build") };
+        let (tree, build) = (base.join("tree"), base.join("build"));
+        let copy = Self { tree, build, sound: base.join("cman-sim-without-faults") };
         let files = repository::files()?;
         copy.remove_others(Path::new(""), &files.iter().map(PathBuf::as_path).collect())?;
         files.iter().try_for_each(|file| copy.restore(file))?;
@@ -209,61 +214,85 @@ impl Copy {
         succeed(&mut cargo, "it does not build")
     }
 
-    /// Runs the simulator until something fails.
+    /// The simulator that was built last.
+    fn mutated(&self) -> PathBuf {
+        self.build.join("sim/cman-sim")
+    }
+
+    /// Runs the simulator until something fails that does not fail without the mutant.
     fn simulate(&self, mutant: &Mutant, seeds: u32) -> Result<Fate> {
-        let seeds = seeds.to_string();
-        let random = ["run", "--json", "--seeds", &seeds];
-        if let Some(catch) = self.run(&random, seed_catch)? {
-            return Ok(Fate::Caught(catch));
-        }
-        if let Some(catch) =
-            self.run(&[&random[..], &["--only", "permanent"]].concat(), seed_catch)?
-        {
-            return Ok(Fate::Caught(catch));
+        for only in [None, Some("permanent")] {
+            if let Some(catch) = self.run_seeds(seeds, only)? {
+                return Ok(Fate::Caught(catch));
+            }
         }
         for scenario in &mutant.scenarios {
-            let found = self.run(&["scenario", "--json", scenario], |said| {
-                let by = said.get("broken")?.as_str()?.to_owned();
-                Some(Catch { at: format!("scenario {scenario}"), by })
-            })?;
-            if let Some(catch) = found {
+            let arguments = ["scenario", "--json", scenario];
+            let Some(said) = self.run(&self.mutated(), &arguments)? else { continue };
+            if self.run(&self.sound, &arguments)?.is_none() {
+                let catch =
+                    scenario_catch(&said).context("the simulator does not say what broke")?;
                 return Ok(Fate::Caught(catch));
             }
         }
         Ok(Fate::Survived)
     }
 
-    /// Runs the simulator once. `None` if it found nothing; else what `read` makes of the object
-    /// that it printed, or, if it printed none, how it died: an assertion in the mutant itself.
-    fn run(
-        &self,
-        arguments: &[&str],
-        read: impl FnOnce(&Value) -> Option<Catch>,
-    ) -> Result<Option<Catch>> {
-        let mut simulator = Command::new(self.build.join("sim/cman-sim"));
+    fn run_seeds(&self, seeds: u32, only: Option<&str>) -> Result<Option<Catch>> {
+        let only: Vec<&str> = only.map_or(Vec::new(), |only| vec!["--only", only]);
+        let mut from = 0;
+        while from < seeds {
+            let (first, count) = (from.to_string(), (seeds - from).to_string());
+            let all = ["run", "--json", "--from", &first, "--seeds", &count];
+            let Some(said) = self.run(&self.mutated(), &[&all[..], &only].concat())? else {
+                return Ok(None);
+            };
+            let (seed, catch) = seed_catch(&said).context("the simulator names no seed")?;
+            let first = seed.to_string();
+            let one = ["run", "--json", "--from", &first, "--seeds", "1"];
+            if self.run(&self.sound, &[&one[..], &only].concat())?.is_none() {
+                return Ok(Some(catch));
+            }
+            from = seed.saturating_add(1);
+        }
+        Ok(None)
+    }
+
+    /// Runs a simulator once. `None` if it found nothing; else the object that it printed, or, if
+    /// it printed none, how it died: an assertion in the mutant itself.
+    fn run(&self, simulator: &Path, arguments: &[&str]) -> Result<Option<Value>> {
+        let mut simulator = Command::new(simulator);
         simulator.args(arguments).current_dir(&self.tree);
         let output = simulator.output().context("cannot run the simulator")?;
         if output.status.success() {
             return Ok(None);
         }
-        let catch = serde_json::from_slice(&output.stdout).ok().and_then(|said| read(&said));
-        if catch.is_some() {
-            return Ok(catch);
+        if let Ok(said) = serde_json::from_slice(&output.stdout) {
+            return Ok(Some(said));
         }
         let said = String::from_utf8_lossy(&output.stderr);
         let panic = said.lines().find(|line| line.contains("panicked at"));
-        let by = panic.with_context(|| format!("the simulator failed: {said}"))?.trim().to_owned();
-        Ok(Some(Catch { at: "an assertion".to_owned(), by }))
+        let by = panic.with_context(|| format!("the simulator failed: {said}"))?.trim();
+        Ok(Some(json!({ "scenario": arguments.last(), "broken": by })))
     }
 }
 
-/// The first failure in what `cman-sim run --json` printed.
-fn seed_catch(said: &Value) -> Option<Catch> {
+/// The first failure in what `cman-sim run --json` printed, and its seed.
+fn seed_catch(said: &Value) -> Option<(u32, Catch)> {
     let failures = said.get("failures")?.as_array()?;
     let failure =
         failures.iter().min_by_key(|failure| failure.get("seed").and_then(Value::as_u64))?;
-    let at = format!("seed {}", failure.get("seed")?.as_u64()?);
-    Some(Catch { at, by: failure.get("invariant")?.as_str()?.to_owned() })
+    let seed = u32::try_from(failure.get("seed")?.as_u64()?).ok()?;
+    let by = failure.get("invariant")?.as_str()?.to_owned();
+    Some((seed, Catch { at: format!("seed {seed}"), by }))
+}
+
+/// What `cman-sim scenario --json` found broken.
+fn scenario_catch(said: &Value) -> Option<Catch> {
+    let (name, by) = (said.get("scenario")?.as_str()?, said.get("broken")?.as_str()?);
+    // "invariant at so many s ...": where and who is of no interest here.
+    let by = by.split_once(" at ").map_or(by, |(invariant, _)| invariant);
+    Some(Catch { at: format!("scenario {name}"), by: by.to_owned() })
 }
 
 /// Runs a command that must succeed; otherwise the reason, in one line.
@@ -299,10 +328,18 @@ mod tests {
     fn the_lowest_seed_is_told() {
         let said = r#"{ "failures": [ { "seed": 9, "invariant": "b" },
                                       { "seed": 7, "invariant": "a" } ] }"#;
-        let catch = seed_catch(&serde_json::from_str(said).unwrap()).unwrap();
-        assert_eq!((catch.at.as_str(), catch.by.as_str()), ("seed 7", "a"));
-        let nothing = serde_json::json!({ "failures": [] });
+        let (seed, catch) = seed_catch(&serde_json::from_str(said).unwrap()).unwrap();
+        assert_eq!((seed, catch.at.as_str(), catch.by.as_str()), (7, "seed 7", "a"));
+        let nothing = json!({ "failures": [] });
         assert_eq!(seed_catch(&nothing), None);
+    }
+
+    #[test]
+    fn what_a_scenario_breaks_is_told_in_short() {
+        let said = json!({ "broken": "freshness at 9.4 s n1: late", "scenario": "x" });
+        let catch = scenario_catch(&said).unwrap();
+        assert_eq!((catch.at.as_str(), catch.by.as_str()), ("scenario x", "freshness"));
+        assert_eq!(scenario_catch(&json!({ "broken": null, "scenario": "x" })), None);
     }
 
     #[test]
