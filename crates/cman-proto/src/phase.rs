@@ -120,6 +120,8 @@ pub(crate) struct Watch {
     pub contact: Instant,
     /// Whether the newest beat lists this node as late.
     pub listed_late: bool,
+    /// Whether the newest beat says that this node is heard only through relays.
+    pub routed: bool,
     /// When a new life of the coordinator's node was first heard.
     pub restarted: Option<Instant>,
     /// When this node last needed a relay.

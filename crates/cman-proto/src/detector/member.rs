@@ -40,6 +40,7 @@ impl Watch {
             multicast: now,
             contact: now,
             listed_late: false,
+            routed: false,
             restarted: None,
             relay_needed: Instant::ZERO,
             next_beat: now,
@@ -360,8 +361,9 @@ impl Watch {
             Via::Relay(_) => {}
         }
         self.listed_late = beat.late.contains(me.node);
+        self.routed = beat.routed.contains(me.node);
         let around = matches!(via, Via::Relay(_)) && evidence.since(self.direct) > RELAY_PAUSE;
-        if self.listed_late || beat.routed.contains(me.node) || around {
+        if self.listed_late || self.routed || around {
             self.relay_needed = evidence;
         }
         let contact = match (has_echo, echoed) {

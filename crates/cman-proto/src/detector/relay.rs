@@ -83,6 +83,8 @@ impl Engine {
     pub(crate) fn ask_for_relay(&mut self, hub: MemberId) {
         let Some(view) = &self.view else { return };
         let me = self.me();
+        // The relays so far did not help: who lost touch at the same time may have offered.
+        self.routes.forget(&hub);
         let who = Frame::Who(Who { view: view.id, hub: hub.node });
         let others: Vec<MemberId> =
             view.ids().filter(|&id| id != me && id != hub).take(ASKED_MAX).collect();
@@ -101,7 +103,8 @@ impl Engine {
         let watch = &normal.watch;
         let coordinator = self.coordinator().filter(|id| id.node == who.hub);
         let in_touch = if coordinator.is_some() {
-            watch.contact >= limit && watch.direct >= limit && !watch.listed_late
+            let direct = watch.direct >= limit && !watch.listed_late && !watch.routed;
+            watch.contact >= limit && direct
         } else {
             watch.hubs.iter().any(|(id, seen)| id.node == who.hub && seen.received >= limit)
         };
