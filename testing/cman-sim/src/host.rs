@@ -17,6 +17,8 @@ use crate::{
 pub struct Datagram {
     /// Which host sent it; none if it was made up.
     pub host: Option<usize>,
+    /// When it was sent.
+    pub sent_at: Real,
     /// The address it comes from.
     pub from: SocketAddr,
     /// To which port.

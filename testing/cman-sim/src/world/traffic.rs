@@ -45,6 +45,7 @@ impl World {
             blow = blow.or(struck);
             let datagram = Rc::new(Datagram {
                 host: Some(index),
+                sent_at: self.now,
                 from: self.hosts[index].address,
                 lane: transmit.lane,
                 multicast: transmit.to == Destination::Multicast,
@@ -127,7 +128,9 @@ impl World {
             self.reach.hit(Place::Dropped);
             return;
         }
-        if datagram.first_at(index) {
+        // A second copy proves nothing, unless it is new to a life that began in between.
+        let born = host.life.as_ref().map_or(0, |life| life.born);
+        if datagram.first_at(index) || datagram.sent_at < born {
             let local = host.clock.local(self.now);
             note_heard(host, &datagram.peek, local);
         }
@@ -298,6 +301,7 @@ impl World {
     ) {
         let datagram = Rc::new(Datagram {
             host: None,
+            sent_at: self.now,
             from,
             lane: Lane::Control,
             multicast,
