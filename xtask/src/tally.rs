@@ -22,9 +22,9 @@ impl Tally {
     /// What this line of a test runner adds up to; nothing for any other line. Understands the
     /// closing lines of `cargo test` and of nextest.
     pub(crate) fn of_line(line: &str) -> Self {
-        let line = line.trim();
+        // Nextest shows what a failed test printed, closing line included, but indented.
         let closing = line.starts_with("test result: ")
-            || (line.starts_with("Summary [") && line.contains("tests run:"));
+            || (line.trim_start().starts_with("Summary [") && line.contains("tests run:"));
         if !closing {
             return Self::default();
         }
@@ -61,7 +61,8 @@ mod tests {
 
     #[test]
     fn other_lines_do_not() {
-        for line in ["test a::b ... ok", "12 passed, 0 failed", "", "test result"] {
+        let nested = "    test result: FAILED. 0 passed; 1 failed; 0 ignored";
+        for line in [nested, "test a::b ... ok", "12 passed, 0 failed", "", "test result"] {
             assert_eq!(Tally::of_line(line), Tally::default(), "{line}");
         }
     }
