@@ -31,6 +31,7 @@ impl Engine {
         self.votes = self.cfg.rules.decide(&nodes, &plan.basis, &plan.not_readmitted);
         self.hand_over_lease(now, propose, plan, old.as_ref(), &lineage);
         self.basis = self.cfg.rules.basis_after(&nodes, &plan.basis);
+        self.learn_removed();
         self.book.enter_view(now, &self.votes);
         self.pending.clear();
         self.wishes.clear();
@@ -48,6 +49,14 @@ impl Engine {
         self.view = Some(view);
         self.phase = Phase::Normal(Normal { hub, watch });
         self.emit(Event::View(Box::new(event)));
+    }
+
+    /// The others remember what this node's disk forgot: that it gave up its votes.
+    fn learn_removed(&mut self) {
+        if self.votes.returning.contains(self.me().node) && !self.removed_self {
+            self.removed_self = true;
+            self.store();
+        }
     }
 
     /// Between half a beat and one, so that member beats do not come all at once.
