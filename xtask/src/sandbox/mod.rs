@@ -14,7 +14,7 @@ mod screen;
 mod watched;
 
 use crate::{packages, repository};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use cman_e2e::{
     cluster::Cluster,
     lab::{Lab, NODES_MAX},
@@ -42,6 +42,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 const FORMED_MAX: Duration = Duration::from_secs(30);
 const FORMED_MAX_PER_NODE: Duration = Duration::from_secs(1);
 
+/// Log lines that are shown of a daemon that ended.
+const TAIL_LINES: usize = 15;
+
 /// What `cargo xtask sandbox` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -51,8 +54,8 @@ pub(crate) struct Options {
     /// Wait until all nodes are members, print `cman_tool nodes` of node 1, and end
     #[arg(long)]
     once: bool,
-    /// Milliseconds of silence after which a node is dead, if not the default
-    #[arg(long, value_name = "MS")]
+    /// Milliseconds of silence after which a node is dead, if not the default (200 to 300000)
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(200..=300_000))]
     token: Option<u64>,
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let mut cluster = create(options, &programs)?;
     cluster.start_all()?;
     if options.once {
-        return once(&cluster);
+        return once(&mut cluster);
     }
     let shown = show(&mut cluster, &interrupted);
     println!("\nremoving the sandbox");
@@ -111,13 +114,30 @@ fn create(options: &Options, programs: &Programs) -> Result<Cluster> {
     Ok(cluster)
 }
 
-fn once(cluster: &Cluster) -> Result<()> {
+fn once(cluster: &mut Cluster) -> Result<()> {
     let all: Vec<_> = cluster.nodes().map(cman_e2e::node::Node::number).collect();
     let count = u32::try_from(all.len())?;
-    let took = cluster.wait_formed(&all, FORMED_MAX + FORMED_MAX_PER_NODE * count)?;
+    let took = wait_formed(cluster, &all, FORMED_MAX + FORMED_MAX_PER_NODE * count)?;
     println!("all {count} nodes are members and quorate after {:.2} s", took.as_secs_f64());
     print!("{}", cluster.node(1)?.tool_prints(&["nodes"])?);
     Ok(())
+}
+
+/// Waits until all are members and quorate, but not for a daemon that has ended.
+fn wait_formed(cluster: &mut Cluster, all: &[usize], bound: Duration) -> Result<Duration> {
+    let start = Instant::now();
+    loop {
+        let outcome = cluster.wait_formed(all, REFRESH);
+        if outcome.is_ok() {
+            return Ok(start.elapsed());
+        }
+        if let Some(node) = cluster.nodes_mut().find(|node| !node.is_running()) {
+            bail!("the daemon of node {} has ended\n{}", node.number(), node.log_tail(TAIL_LINES));
+        }
+        if start.elapsed() > bound {
+            return outcome.with_context(|| format!("waited for {bound:?}"));
+        }
+    }
 }
 
 fn show(cluster: &mut Cluster, interrupted: &AtomicBool) -> Result<()> {
