@@ -14,7 +14,7 @@ mod screen;
 mod watched;
 
 use crate::{packages, repository};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use cman_e2e::{
     cluster::Cluster,
     lab::{Lab, NODES_MAX},
@@ -131,8 +131,9 @@ fn wait_formed(cluster: &mut Cluster, all: &[usize], bound: Duration) -> Result<
         if outcome.is_ok() {
             return Ok(start.elapsed());
         }
-        if let Some(node) = cluster.nodes_mut().find(|node| !node.is_running()) {
-            bail!("the daemon of node {} has ended\n{}", node.number(), node.log_tail(TAIL_LINES));
+        for node in cluster.nodes_mut() {
+            let (number, ended) = (node.number(), !node.is_running());
+            ensure!(!ended, "the daemon of node {number} has ended\n{}", node.log_tail(TAIL_LINES));
         }
         if start.elapsed() > bound {
             return outcome.with_context(|| format!("waited for {bound:?}"));
