@@ -23,16 +23,54 @@ pub struct ViewVotes {
     pub present: u32,
     /// Votes expected, now that the removed among the members count again.
     pub expected: u32,
-    /// Votes needed for quorum.
+    /// Votes needed for quorum, as told to people: `quorum.known`, or `quorum.all` where only that
+    /// can be reached.
     pub needed: u32,
-    /// Votes that it takes, counted in the old way, to take the removed back in.
-    pub needed_before: u32,
+    /// What grants must reach.
+    pub quorum: Threshold,
+    /// What they must reach, counted in the old way, to take the removed back in.
+    pub before: Threshold,
     /// Members that had given up their votes and grant nothing until the view is settled.
     pub returning: NodeSet,
+    /// Members that do not count against a lowered expectation, because their former life may have
+    /// known more than they do.
+    pub fresh: NodeSet,
     /// Whether the first quorum still waits for all nodes.
     pub waiting_for_all: bool,
     /// Whether the view can be quorate at all. It is once enough members granted a lease.
     pub eligible: bool,
+}
+
+/// Votes that make a quorum.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Threshold {
+    /// Of members that took part in quorum in this life: a majority of what is expected now.
+    pub known: u32,
+    /// Of all members: a majority of what is expected when nobody gave up its votes.
+    pub all: u32,
+}
+
+/// Votes, of all nodes and of those that took part in quorum in this life.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Tally {
+    all: u32,
+    known: u32,
+}
+
+impl Tally {
+    /// Adds the votes of one more node.
+    pub const fn add(&mut self, votes: u32, fresh: bool) {
+        self.all = self.all.saturating_add(votes);
+        if !fresh {
+            self.known = self.known.saturating_add(votes);
+        }
+    }
+
+    /// Whether these votes are enough.
+    #[must_use]
+    pub const fn reaches(&self, threshold: &Threshold) -> bool {
+        self.known >= threshold.known || self.all >= threshold.all
+    }
 }
 
 impl VoteRules {
@@ -54,26 +92,47 @@ impl VoteRules {
     }
 
     /// What a view of `members` has and needs. `basis` is the one its members agreed on in the
-    /// view change; `not_readmitted` are members that say of themselves that they were removed.
+    /// view change; `not_readmitted` are members that say of themselves that they were removed,
+    /// `fresh` those whose life has not taken part in quorum yet.
     #[must_use]
-    pub fn decide(&self, members: &NodeSet, basis: &Basis, not_readmitted: &NodeSet) -> ViewVotes {
-        let returning: NodeSet = members
-            .iter()
-            .filter(|&node| basis.removed.contains(node) || not_readmitted.contains(node))
-            .collect();
+    pub fn decide(
+        &self,
+        members: &NodeSet,
+        basis: &Basis,
+        not_readmitted: &NodeSet,
+        fresh: &NodeSet,
+    ) -> ViewVotes {
         let mut removed_before = basis.removed.clone();
         removed_before.extend(not_readmitted.iter());
-        let removed_after = without(&removed_before, members);
-        let present = self.sum(members.iter());
-        let expected = self.expected_without(&removed_after);
-        let needed = self.majority(expected, present);
-        let before = self.sum(members.iter().filter(|&node| !returning.contains(node)));
-        let needed_before = self.majority(self.expected_without(&removed_before), before);
+        let returning: NodeSet =
+            members.iter().filter(|&node| removed_before.contains(node)).collect();
+        let tally = |nodes: &mut dyn Iterator<Item = NodeId>| {
+            let mut tally = Tally::default();
+            nodes.for_each(|node| tally.add(self.votes_of(node), fresh.contains(node)));
+            tally
+        };
+        let now = tally(&mut members.iter());
+        let old = tally(&mut members.iter().filter(|&node| !returning.contains(node)));
+        let expected = self.expected_without(&without(&removed_before, members));
+        let all = self.majority(self.expected_votes, now.all);
+        let threshold =
+            |expected, present| Threshold { known: self.majority(expected, present), all };
+        let quorum = threshold(expected, now.all);
+        let before = threshold(self.expected_without(&removed_before), old.all);
         let all_here =
             self.votes.keys().all(|&node| members.contains(node) || removed_before.contains(node));
         let waiting_for_all = self.wait_for_all && !basis.all_seen && !all_here;
-        let eligible = present >= needed && before >= needed_before && !waiting_for_all;
-        ViewVotes { present, expected, needed, needed_before, returning, waiting_for_all, eligible }
+        ViewVotes {
+            present: now.all,
+            expected,
+            needed: if now.known >= quorum.known { quorum.known } else { all },
+            quorum,
+            before,
+            returning,
+            fresh: fresh.clone(),
+            waiting_for_all,
+            eligible: now.reaches(&quorum) && old.reaches(&before) && !waiting_for_all,
+        }
     }
 
     /// The basis that holds in a view of `members` installed on `basis`.
@@ -125,7 +184,7 @@ mod tests {
 
     fn decide(rules: &VoteRules, members: &[u32], removed: &[u32]) -> ViewVotes {
         let basis = Basis { removed: set(removed), ..Basis::default() };
-        rules.decide(&set(members), &basis, &NodeSet::new())
+        rules.decide(&set(members), &basis, &NodeSet::new(), &NodeSet::new())
     }
 
     #[test]
@@ -144,7 +203,8 @@ mod tests {
 
     #[test]
     fn removed_nodes_alone_are_never_quorate() {
-        let alone = rules(3).decide(&set(&[2, 3]), &Basis::default(), &set(&[2, 3]));
+        let alone =
+            rules(3).decide(&set(&[2, 3]), &Basis::default(), &set(&[2, 3]), &NodeSet::new());
         assert!(!alone.eligible, "{alone:?}");
     }
 
@@ -152,7 +212,7 @@ mod tests {
     fn a_returning_node_counts_again_for_the_next_view() {
         let votes = decide(&rules(3), &[1, 2], &[2, 3]);
         assert!(votes.eligible);
-        assert_eq!((votes.needed_before, votes.needed), (1, 2));
+        assert_eq!((votes.before.known, votes.quorum.known), (1, 2));
         assert_eq!(votes.returning, set(&[2]));
     }
 
@@ -165,13 +225,26 @@ mod tests {
     }
 
     #[test]
+    fn who_has_just_started_does_not_count_against_a_lowered_expectation() {
+        // 5 gave up its vote: of 1 to 4 three are needed, of all five as well.
+        let basis = Basis { removed: set(&[4, 5]), ..Basis::default() };
+        let votes =
+            |fresh: &[u32]| rules(5).decide(&set(&[1, 2]), &basis, &NodeSet::new(), &set(fresh));
+        assert!(votes(&[]).eligible);
+        assert!(!votes(&[2]).eligible);
+        assert_eq!(votes(&[2]).needed, 3);
+        let three = rules(5).decide(&set(&[1, 2, 3]), &basis, &NodeSet::new(), &set(&[2, 3]));
+        assert!(three.eligible, "a majority of all is always one");
+    }
+
+    #[test]
     fn the_first_quorum_waits_for_all() {
         let rules = VoteRules { wait_for_all: true, two_node: true, ..rules(2) };
         let mut basis = Basis::default();
-        assert!(!rules.decide(&set(&[1]), &basis, &NodeSet::new()).eligible);
-        assert!(rules.decide(&set(&[1, 2]), &basis, &NodeSet::new()).eligible);
+        assert!(!rules.decide(&set(&[1]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
+        assert!(rules.decide(&set(&[1, 2]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
         basis = rules.basis_after(&set(&[1, 2]), &basis);
-        assert!(rules.decide(&set(&[1]), &basis, &NodeSet::new()).eligible);
+        assert!(rules.decide(&set(&[1]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
     }
 
     #[test]

@@ -129,6 +129,7 @@ record!(Lineage {
 record!(Plan {
     basis: Basis,
     not_readmitted: NodeSet,
+    fresh: NodeSet,
     promised: Duration,
     lineages: Vec<Lineage>,
 });

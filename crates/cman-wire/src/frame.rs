@@ -375,6 +375,9 @@ pub struct Plan {
     pub basis: Basis,
     /// Members that left with `remove` and have not been readmitted: they grant nothing yet.
     pub not_readmitted: NodeSet,
+    /// Members whose life has not taken part in quorum yet: what a former life knew of removed
+    /// nodes may be lost.
+    pub fresh: NodeSet,
     /// How long the longest promise of any member still lasts that it gave to a hub which did not
     /// come along from the same view: somebody may hold a lease that rests on it.
     pub promised: Duration,

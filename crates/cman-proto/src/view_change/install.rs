@@ -28,7 +28,10 @@ impl Engine {
         let view = View { id: propose.ballot, members };
         let lineage = self.lineage(plan, &view, old.as_ref());
         let nodes: NodeSet = view.nodes().collect();
-        self.votes = self.cfg.rules.decide(&nodes, &plan.basis, &plan.not_readmitted);
+        self.votes = {
+            let Plan { basis, not_readmitted, fresh, .. } = plan;
+            self.cfg.rules.decide(&nodes, basis, not_readmitted, fresh)
+        };
         self.hand_over_lease(now, propose, plan, old.as_ref(), &lineage);
         self.basis = self.cfg.rules.basis_after(&nodes, &plan.basis);
         self.learn_removed();

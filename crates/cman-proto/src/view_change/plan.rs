@@ -1,7 +1,7 @@
 //! Pure functions of the answers to a proposal: which members are behind, and how the last views
 //! end.
 
-use cman_types::{Basis, Member, MemberId, NodeId, NodeSet, ViewId};
+use cman_types::{Basis, Epoch, Member, MemberId, NodeId, NodeSet, ViewId};
 use cman_wire::frame::{Flush, Lineage, Plan, Propose};
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -85,6 +85,11 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
             .filter(|(_, flush)| flush.removed_self)
             .map(|(member, _)| member.node)
             .filter(|&node| !propose.departing.contains(node))
+            .collect(),
+        fresh: flushes
+            .iter()
+            .filter(|(_, flush)| flush.basis.epoch == Epoch(0))
+            .map(|(member, _)| member.node)
             .collect(),
         promised: longest_promise(flushes),
         lineages,

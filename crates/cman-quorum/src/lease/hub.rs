@@ -5,7 +5,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use super::SendTimes;
-use crate::{timing::Timing, votes::ViewVotes, votes::VoteRules};
+use crate::{
+    timing::Timing,
+    votes::{Tally, ViewVotes, VoteRules},
+};
 
 /// What a hub knows of grants. It outlives views: leases given out in one view are vouched for in
 /// the next.
@@ -77,14 +80,17 @@ impl HubBook {
         }
         granted.sort_unstable_by(|a, b| b.cmp(a));
         if !self.settled {
-            let old = granted.iter().filter(|(_, node)| !votes.returning.contains(*node));
-            self.settled = rules.sum(old.map(|&(_, node)| node)) >= votes.needed_before;
+            let mut old = Tally::default();
+            for &(_, node) in granted.iter().filter(|(_, node)| !votes.returning.contains(*node)) {
+                old.add(rules.votes_of(node), votes.fresh.contains(node));
+            }
+            self.settled = old.reaches(&votes.before);
             return self.end;
         }
-        let mut sum = 0;
+        let mut tally = Tally::default();
         let quorum_at = granted.iter().find_map(|&(sent, node)| {
-            sum += rules.votes_of(node);
-            (sum >= votes.needed).then_some(sent)
+            tally.add(rules.votes_of(node), votes.fresh.contains(node));
+            tally.reaches(&votes.quorum).then_some(sent)
         });
         if let Some(at) = quorum_at {
             self.end = self.end.max(at + timing.shortened(timing.lease));

@@ -36,7 +36,7 @@ fn rules(count: u32) -> VoteRules {
 fn view(rules: &VoteRules, members: &[u32], removed: &[u32]) -> ViewVotes {
     let set = |ids: &[u32]| ids.iter().map(|&id| life(id).node).collect::<NodeSet>();
     let basis = Basis { removed: set(removed), ..Basis::default() };
-    rules.decide(&set(members), &basis, &NodeSet::new())
+    rules.decide(&set(members), &basis, &NodeSet::new(), &NodeSet::new())
 }
 
 /// A hub in a new view that has sent one beat.

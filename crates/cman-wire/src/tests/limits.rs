@@ -108,6 +108,7 @@ fn small_ranges_do_not_become_a_mountain() {
     let plan = |count| Plan {
         basis: Basis::default(),
         not_readmitted: NodeSet::new(),
+        fresh: NodeSet::new(),
         promised: Duration::ZERO,
         lineages: vec![lineage.clone(); count],
     };

@@ -147,6 +147,7 @@ fn recover() -> Frame {
     let plan = Plan {
         basis: basis(),
         not_readmitted: nodes(&[9]),
+        fresh: nodes(&[2]),
         promised: ms(800),
         lineages: vec![lineage],
     };

@@ -237,10 +237,11 @@ prop_compose! {
         ballot in view_id(),
         basis in basis(),
         not_readmitted in nodes(),
+        fresh in nodes(),
         promised in duration(),
         lineages in vec(lineage(), 0..5),
     ) -> Frame {
-        let plan = Plan { basis, not_readmitted, promised, lineages };
+        let plan = Plan { basis, not_readmitted, fresh, promised, lineages };
         Frame::Recover(Recover { ballot, plan })
     }
 }
