@@ -43,6 +43,8 @@ pub struct Engine {
     pub(crate) basis: Basis,
     /// This node left with `remove` and was not readmitted since.
     pub(crate) removed_self: bool,
+    /// This life has granted in a view that could be quorate.
+    pub(crate) took_part: bool,
     /// The newest hello of each node.
     pub(crate) heard: BTreeMap<NodeId, HeardHello>,
     /// This node's own newest hello.
@@ -112,6 +114,7 @@ impl Engine {
             votes: ViewVotes::default(),
             basis: Basis::default(),
             removed_self: cfg.removed,
+            took_part: false,
             heard: BTreeMap::new(),
             said: None,
             addresses: BTreeMap::new(),

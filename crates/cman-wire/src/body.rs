@@ -113,6 +113,7 @@ record!(Flush {
     epoch_seen: Epoch,
     basis: Basis,
     removed_self: bool,
+    fresh: bool,
     hub_leases: Vec<(NodeId, Duration)>,
     promised: Vec<(NodeId, Duration)>,
     holdings: Holdings,

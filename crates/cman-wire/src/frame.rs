@@ -315,6 +315,9 @@ pub struct Flush {
     pub basis: Basis,
     /// Whether it itself left with `remove` and has not been readmitted.
     pub removed_self: bool,
+    /// Whether this life has not granted in any view that could be quorate: what a former life
+    /// knew of removed nodes may be lost.
+    pub fresh: bool,
     /// How long leases that it gave out, as a hub, to nodes that are not in the ballot may still
     /// last.
     pub hub_leases: Vec<(NodeId, Duration)>,
@@ -375,8 +378,7 @@ pub struct Plan {
     pub basis: Basis,
     /// Members that left with `remove` and have not been readmitted: they grant nothing yet.
     pub not_readmitted: NodeSet,
-    /// Members whose life has not taken part in quorum yet: what a former life knew of removed
-    /// nodes may be lost.
+    /// Members that said so of themselves (`Flush::fresh`).
     pub fresh: NodeSet,
     /// How long the longest promise of any member still lasts that it gave to a hub which did not
     /// come along from the same view: somebody may hold a lease that rests on it.

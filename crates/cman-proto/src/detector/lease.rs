@@ -23,6 +23,7 @@ impl Engine {
     pub(crate) fn takes_part(&mut self) {
         if self.votes.eligible {
             self.basis.epoch = self.my_epoch();
+            self.took_part = true;
         }
     }
 

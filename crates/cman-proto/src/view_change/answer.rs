@@ -115,6 +115,7 @@ impl Engine {
             epoch_seen: self.epochs.seen,
             basis: self.basis.clone(),
             removed_self: self.removed_self,
+            fresh: !self.took_part,
             hub_leases: self.book.outstanding(now, lost),
             promised: self.lease.promised(now).map(|(hub, left)| (hub.node, left)).collect(),
             holdings: Holdings::default(),

@@ -1,7 +1,7 @@
 //! Pure functions of the answers to a proposal: which members are behind, and how the last views
 //! end.
 
-use cman_types::{Basis, Epoch, Member, MemberId, NodeId, NodeSet, ViewId};
+use cman_types::{Basis, Member, MemberId, NodeId, NodeSet, ViewId};
 use cman_wire::frame::{Flush, Lineage, Plan, Propose};
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -88,7 +88,7 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
             .collect(),
         fresh: flushes
             .iter()
-            .filter(|(_, flush)| flush.basis.epoch == Epoch(0))
+            .filter(|(_, flush)| flush.fresh)
             .map(|(member, _)| member.node)
             .collect(),
         promised: longest_promise(flushes),

@@ -131,6 +131,7 @@ fn flush() -> Frame {
         epoch_seen: Epoch(18),
         basis: basis(),
         removed_self: false,
+        fresh: true,
         hub_leases: vec![(node(3), ms(700))],
         promised: vec![(node(2), ms(900))],
         holdings: Holdings { delivered: 5, units: vec![(1, 2, 3)], records: vec![(4, 5, 6, 7)] },

@@ -207,6 +207,7 @@ prop_compose! {
         epoch_seen in epoch(),
         basis in basis(),
         removed_self: bool,
+        fresh: bool,
         hub_leases in leases(),
         promised in leases(),
         delivered: u64,
@@ -215,7 +216,7 @@ prop_compose! {
     ) -> Frame {
         let holdings = Holdings { delivered, units, records };
         Frame::Flush(Flush {
-            ballot, origin, pending, epoch_seen, basis, removed_self, hub_leases, promised,
+            ballot, origin, pending, epoch_seen, basis, removed_self, fresh, hub_leases, promised,
             holdings,
         })
     }
