@@ -55,7 +55,7 @@ enum Task {
 
 fn main() -> ExitCode {
     match run(&Arguments::parse().task) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -63,13 +63,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(task: &Task) -> Result<()> {
+fn run(task: &Task) -> Result<ExitCode> {
     match task {
-        Task::Test(options) => stages::run(options),
+        // Has said what failed already, so that its last line is the count.
+        Task::Test(options) => return Ok(stages::run(options)),
         Task::Tidy => tidy::run(),
         Task::Sim(options) => simulation::run(options),
         Task::Sandbox(options) => sandbox::run(options),
         Task::Mutants(options) => mutants::run(options),
         Task::Dist(options) => dist::run(options),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::Result;
 use std::{
-    process::{Command, Stdio},
+    process::{Command, ExitCode, Stdio},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -32,7 +32,7 @@ pub(crate) struct Options {
 
 /// Runs all stages up to the first that fails. The last line tells how many tests passed and
 /// failed; a check without tests of its own counts as one.
-pub(crate) fn run(options: &Options) -> Result<()> {
+pub(crate) fn run(options: &Options) -> ExitCode {
     let start = Instant::now();
     let mut runner = Runner::default();
     let outcome = all(&mut runner, options);
@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     println!("\nall stages took {minutes:.1} minutes");
     let tally = runner.tally();
     println!("{} passed, {} failed", tally.passed, tally.failed);
-    outcome
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn all(runner: &mut Runner, options: &Options) -> Result<()> {
