@@ -1,11 +1,12 @@
-//! Clusters of sixteen and more. Each is a load of its own, so each runs alone.
+//! Clusters of sixteen and more, and floods. Each is a load of its own, so each runs alone.
 
 use anyhow::Result;
 use cman_e2e::{
-    cases::{Scale, failure, formation, idle},
+    cases::{Scale, failure, formation, idle, strangers},
     figure::check_all,
     turn,
 };
+use std::time::Duration;
 
 /// The table speaks of the default token where it counts datagrams and formation.
 fn with_default_token() -> Scale {
@@ -34,4 +35,11 @@ fn one_blow_after_the_other_to_sixteen() -> Result<()> {
 fn sixteen_idle() -> Result<()> {
     let _turn = turn::alone()?;
     check_all(&idle::idle(&with_default_token(), 16)?)
+}
+
+#[test]
+fn ten_thousand_datagrams_of_nonsense() -> Result<()> {
+    let _turn = turn::alone()?;
+    let scale = Scale { fault: Duration::from_secs(4), ..Scale::short() };
+    check_all(&strangers::nonsense(&scale)?)
 }

@@ -79,7 +79,7 @@ impl Neighbourhood {
     }
 
     /// A cluster with another name and key on the same port and address, living its own life.
-    pub fn other_name(&mut self) -> Result<Vec<Figure>> {
+    fn other_name(&mut self) -> Result<Vec<Figure>> {
         let mut conf = self.scale.conf(2);
         "beta".clone_into(&mut conf.cluster);
         let own = conf.to_xml();
@@ -105,7 +105,7 @@ impl Neighbourhood {
     }
 
     /// A node of the cluster that has another key.
-    pub fn other_key(&mut self) -> Result<Vec<Figure>> {
+    fn other_key(&mut self) -> Result<Vec<Figure>> {
         other_key(self.stage.cluster.node(ABSENT)?)?;
         let figures = self.play(&Visit {
             guests: &[ABSENT],
@@ -118,7 +118,7 @@ impl Neighbourhood {
     }
 
     /// A node of the cluster that does not encrypt.
-    pub fn no_encryption(&mut self) -> Result<Vec<Figure>> {
+    fn no_encryption(&mut self) -> Result<Vec<Figure>> {
         let mut conf = conf(&self.scale);
         conf.plain = true;
         self.configure_absent(&conf)?;
@@ -130,7 +130,7 @@ impl Neighbourhood {
     }
 
     /// 10,000 datagrams of nonsense to each node and to all.
-    pub fn nonsense(&mut self) -> Result<Vec<Figure>> {
+    fn nonsense(&mut self) -> Result<Vec<Figure>> {
         self.play(&Visit {
             counted: |more| more.malformed > 0 && more.unauthenticated > 0,
             meanwhile: |stage| babble(&stage.cluster),
@@ -298,14 +298,19 @@ fn run_babble(cluster: &Cluster, program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// All of it, in the order in which the table names it.
-pub fn all(scale: &Scale) -> Result<Vec<Figure>> {
+/// Other clusters and nodes that cannot be understood.
+pub fn foreigners(scale: &Scale) -> Result<Vec<Figure>> {
     let mut neighbourhood = Neighbourhood::new(scale)?;
     let mut figures = neighbourhood.other_name()?;
     figures.extend(neighbourhood.other_key()?);
     figures.extend(neighbourhood.no_encryption()?);
-    figures.extend(neighbourhood.nonsense()?);
     Ok(figures)
+}
+
+/// Datagrams of nonsense, as fast as they can be sent: in a lab on one machine a load for
+/// everybody else on it.
+pub fn nonsense(scale: &Scale) -> Result<Vec<Figure>> {
+    Neighbourhood::new(scale)?.nonsense()
 }
 
 /// Those that are refused.

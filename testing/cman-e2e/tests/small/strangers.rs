@@ -4,7 +4,7 @@ use anyhow::Result;
 use cman_e2e::{
     cases::{
         Scale,
-        strangers::{ABSENT, Neighbourhood, VERSION},
+        strangers::{self, ABSENT, Neighbourhood, VERSION},
     },
     conf::Conf,
     figure::check_all,
@@ -19,11 +19,7 @@ fn scale() -> Scale {
 #[test]
 fn who_cannot_be_understood_is_counted() -> Result<()> {
     let _turn = turn::shared()?;
-    let mut neighbourhood = Neighbourhood::new(&scale())?;
-    check_all(&neighbourhood.other_name()?)?;
-    check_all(&neighbourhood.other_key()?)?;
-    check_all(&neighbourhood.no_encryption()?)?;
-    check_all(&neighbourhood.nonsense()?)
+    check_all(&strangers::foreigners(&scale())?)
 }
 
 #[test]
