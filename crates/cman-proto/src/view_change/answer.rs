@@ -111,7 +111,12 @@ impl Engine {
         Flush {
             ballot: propose.ballot,
             origin: self.view.as_ref().map(|view| view.id),
-            pending: self.pending.iter().map(|pending| pending.propose.ballot).collect(),
+            pending: self
+                .pending
+                .iter()
+                .filter(|pending| !pending.propose.departing.contains(self.me().node))
+                .map(|pending| pending.propose.ballot)
+                .collect(),
             epoch_seen: self.epochs.seen,
             basis: self.basis.clone(),
             removed_self: self.removed_self,

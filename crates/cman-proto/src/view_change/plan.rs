@@ -13,6 +13,7 @@ use crate::phase::Pending;
 /// and that all its members in this ballot confirmed, so that its coordinator may have installed
 /// it alone.
 pub(super) fn completion(
+    me: MemberId,
     flushes: &BTreeMap<MemberId, Flush>,
     own_pending: &[Pending],
     members: &[Member],
@@ -28,15 +29,17 @@ pub(super) fn completion(
     if !behind.is_empty() {
         return behind;
     }
-    confirmed_by_all(flushes, own_pending, members)
+    confirmed_by_all(me, flushes, own_pending, members)
 }
 
 fn confirmed_by_all(
+    me: MemberId,
     flushes: &BTreeMap<MemberId, Flush>,
     own_pending: &[Pending],
     members: &[Member],
 ) -> Vec<(MemberId, ViewId)> {
-    let Some(newest) = own_pending.iter().max_by_key(|pending| pending.propose.ballot) else {
+    let stays = |pending: &&Pending| !pending.propose.departing.contains(me.node);
+    let Some(newest) = own_pending.iter().filter(stays).max_by_key(|p| p.propose.ballot) else {
         return Vec::new();
     };
     let view = newest.propose.ballot;
@@ -48,7 +51,7 @@ fn confirmed_by_all(
         .members
         .iter()
         .map(|member| member.id)
-        .filter(|id| flushes.contains_key(id))
+        .filter(|id| flushes.contains_key(id) && !newest.propose.departing.contains(id.node))
         .collect();
     let confirmed = |id: &MemberId| flushes.get(id).is_some_and(|f| f.pending.contains(&view));
     if !here.iter().all(confirmed) {

@@ -205,7 +205,7 @@ impl Engine {
             return false;
         };
         let ballot = propose.ballot;
-        let lagging = completion(&proposer.flushes, &self.pending, &propose.members);
+        let lagging = completion(self.me(), &proposer.flushes, &self.pending, &propose.members);
         if lagging.is_empty() {
             return false;
         }
