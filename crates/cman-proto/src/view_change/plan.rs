@@ -39,25 +39,25 @@ fn confirmed_by_all(
     members: &[Member],
 ) -> Vec<(MemberId, ViewId)> {
     let stays = |pending: &&Pending| !pending.propose.departing.contains(me.node);
-    let Some(newest) = own_pending.iter().filter(stays).max_by_key(|p| p.propose.ballot) else {
-        return Vec::new();
+    let complete = |pending: &Pending| {
+        let propose = &pending.propose;
+        let view = propose.ballot;
+        if members.iter().any(|member| member.id == view.coordinator) {
+            return None;
+        }
+        let here: Vec<MemberId> = propose
+            .members
+            .iter()
+            .map(|member| member.id)
+            .filter(|id| flushes.contains_key(id) && !propose.departing.contains(id.node))
+            .collect();
+        let confirmed = |id: &MemberId| flushes.get(id).is_some_and(|f| f.pending.contains(&view));
+        let all = here.iter().all(confirmed);
+        all.then(|| here.into_iter().map(|id| (id, view)).collect::<Vec<_>>())
     };
-    let view = newest.propose.ballot;
-    if members.iter().any(|member| member.id == view.coordinator) {
-        return Vec::new();
-    }
-    let here: Vec<MemberId> = newest
-        .propose
-        .members
-        .iter()
-        .map(|member| member.id)
-        .filter(|id| flushes.contains_key(id) && !newest.propose.departing.contains(id.node))
-        .collect();
-    let confirmed = |id: &MemberId| flushes.get(id).is_some_and(|f| f.pending.contains(&view));
-    if !here.iter().all(confirmed) {
-        return Vec::new();
-    }
-    here.into_iter().map(|id| (id, view)).collect()
+    let mut pending: Vec<&Pending> = own_pending.iter().filter(stays).collect();
+    pending.sort_unstable_by_key(|pending| core::cmp::Reverse(pending.propose.ballot));
+    pending.into_iter().find_map(complete).unwrap_or_default()
 }
 
 /// How the last views end, and what votes are counted on.
