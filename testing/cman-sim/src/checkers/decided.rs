@@ -8,7 +8,7 @@
 use cman_types::{MemberId, View, ViewId};
 
 use crate::{
-    history::History,
+    history::{History, ViewRecord},
     violation::{Check, Violation},
 };
 
@@ -23,10 +23,13 @@ pub fn check(history: &History, me: &MemberId, previous: Option<ViewId>, view: &
     let Some(dropped) = history.last_part(me, previous, view.id) else {
         return Ok(());
     };
-    let Some(record) = history.views.get(&dropped).filter(|_| !view.contains(&dropped.coordinator))
-    else {
+    let lost = |_: &&ViewRecord| !view.contains(&dropped.coordinator);
+    let Some(record) = history.views.get(&dropped).filter(lost) else {
         return Ok(());
     };
+    if !record.members.contains(me) {
+        return Ok(()); // It departed with that ballot: it completes no view that it leaves.
+    }
     let mut here = record.members.iter().filter(|member| view.contains(member));
     let stayed = |member: &&MemberId| {
         let now = history.lives.get(member).and_then(|life| life.view);
