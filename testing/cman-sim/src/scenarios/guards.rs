@@ -42,6 +42,12 @@ pub(super) fn all() -> Vec<Scenario> {
             Cluster::plain(5),
             |world, _| woken_in_silence(world),
         ),
+        Scenario::new(
+            "replayed-answers",
+            "nodes restart and are challenged over and over; their old answers come again",
+            Cluster::plain(4),
+            |world, _| replayed_answers(world),
+        ),
     ];
     for (name, fault) in [
         ("sleepy-heavy-coordinator", Lasting::Sleeping),
@@ -135,6 +141,23 @@ fn woken_in_silence(world: &mut World) -> Check {
         world.mend(&paths);
         let span = token(world) * 6;
         world.run_for(span)?;
+    }
+    heal(world)
+}
+
+fn replayed_answers(world: &mut World) -> Check {
+    settle(world)?;
+    for _ in 0..20 {
+        let host = world.draw_host();
+        for _ in 0..3 {
+            world.crash(host);
+            world.start(host);
+            world.run_for(Duration::from_millis(200))?;
+        }
+        for _ in 0..10 {
+            world.replay(40);
+            world.run_for(Duration::from_millis(150))?;
+        }
     }
     heal(world)
 }
