@@ -33,7 +33,7 @@ pub fn check(history: &History, me: &MemberId, previous: Option<ViewId>, view: &
     let mut here = record.members.iter().filter(|member| view.contains(member));
     let stayed = |member: &&MemberId| {
         let now = history.lives.get(member).and_then(|life| life.view);
-        // Who was brought into another view since, which it had confirmed as well, cannot be in both.
+        // Who was brought into another view since, which it had confirmed too, stays there.
         history.has_confirmed(member, dropped)
             && history.still_there(member, dropped, now)
             && now == Some(previous)
