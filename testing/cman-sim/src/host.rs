@@ -177,6 +177,8 @@ pub struct Host {
     pub inbox: Inbox,
     /// Until when it is stalled.
     pub stalled_until: Real,
+    /// Since when, on its own clock.
+    pub stalled_since: Instant,
     /// What its published page says.
     pub claim: Claim,
     /// When its next timer is due; the end of time if none is set.
@@ -213,6 +215,7 @@ impl Host {
             ended: None,
             inbox: Inbox::default(),
             stalled_until: 0,
+            stalled_since: Instant::ZERO,
             claim: Claim::default(),
             timer_at: Real::MAX,
             timer_number: 0,
@@ -245,6 +248,17 @@ impl Host {
     #[must_use]
     pub fn coordinates(&self) -> bool {
         self.view().is_some_and(|view| Some(view.id.coordinator) == self.me())
+    }
+
+    /// It wakes at `local`. If its timers are hardly late, nothing tells it that it slept: what
+    /// came meanwhile came just now.
+    pub fn forgive_short_stall(&mut self, local: Instant) {
+        let due = self.life.as_ref().and_then(|life| life.node.poll_timeout()).unwrap_or(local);
+        if local.since(due) <= self.cluster.beat() * 2 {
+            let since = self.stalled_since;
+            let slept = self.heard.iter_mut().filter(|heard| **heard >= since);
+            slept.for_each(|heard| *heard = local);
+        }
     }
 
     /// Whether clients of this host are told at `now` that they may act.

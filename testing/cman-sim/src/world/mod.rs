@@ -464,6 +464,9 @@ impl World {
         if !host.is_alive() || host.stalled_until >= until {
             return;
         }
+        if self.now >= host.stalled_until {
+            host.stalled_since = host.clock.local(self.now);
+        }
         host.stalled_until = until;
         self.sleepers.sleeps(self.now, index);
         self.queue.push(until, Happening::Awake { host: index });
@@ -528,6 +531,8 @@ impl World {
         if self.is_stalled(index) || !self.hosts[index].is_alive() {
             return;
         }
+        let local = self.hosts[index].clock.local(self.now);
+        self.hosts[index].forgive_short_stall(local);
         self.log(index, || "wakes".to_owned());
         let host = &self.hosts[index];
         let local = host.clock.local(self.now);
