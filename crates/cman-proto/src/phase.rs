@@ -99,6 +99,8 @@ pub(crate) struct HubMember {
     pub needs_unicast: bool,
     /// Since when it has said so.
     pub deaf_since: Option<Instant>,
+    /// Multicast has not passed to it for a token, though unicast does.
+    pub deaf: bool,
     /// Its own stall, as told.
     pub delay: Duration,
     /// When an urgent beat of it was answered last.
@@ -143,6 +145,8 @@ pub(crate) struct HubSeen {
     pub received: Instant,
     /// When one of its beats came by multicast.
     pub multicast: Instant,
+    /// When one of its beats came by unicast.
+    pub unicast: Option<Instant>,
     /// When it was answered last.
     pub answered: Instant,
 }

@@ -31,7 +31,7 @@ impl Engine {
             return PeerReport {
                 heard: member.evidence,
                 relayed: member.direct < late && member.heard >= late,
-                multicast_dead: member.needs_unicast,
+                multicast_dead: member.deaf,
                 delay: member.delay,
             };
         }

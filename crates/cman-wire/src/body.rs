@@ -39,6 +39,7 @@ record!(MemberBeat {
     grant: bool,
     urgent: bool,
     multicast_heard: bool,
+    unicast_heard: bool,
     delay: Duration,
 });
 record!(Who { view: ViewId, hub: NodeId });

@@ -97,6 +97,9 @@ pub struct MemberBeat {
     pub urgent: bool,
     /// Whether beats of this hub came by multicast lately. If not, it sends them by unicast too.
     pub multicast_heard: bool,
+    /// Whether beats of this hub came by unicast lately. If so, but not by multicast, multicast
+    /// does not pass; if neither did, the path is cut.
+    pub unicast_heard: bool,
     /// The sender's own smoothed stall, so that tools can name the sick node.
     pub delay: Duration,
 }

@@ -51,6 +51,7 @@ impl HubMember {
             number: 0,
             needs_unicast: false,
             deaf_since: None,
+            deaf: false,
             delay: Duration::ZERO,
             urgent_answered: Instant::ZERO,
         }
@@ -213,11 +214,13 @@ impl Engine {
         member.number = member.number.max(beat.number);
         member.delay = beat.delay;
         member.needs_unicast = !beat.multicast_heard;
-        if beat.multicast_heard {
+        if beat.multicast_heard || !beat.unicast_heard {
             member.deaf_since = None;
         }
         let deaf_since = *member.deaf_since.get_or_insert(now);
-        let deaf = !beat.multicast_heard && now.since(deaf_since) >= timing.token;
+        let deaf =
+            !beat.multicast_heard && beat.unicast_heard && now.since(deaf_since) >= timing.token;
+        member.deaf = deaf;
         let answer = beat.urgent && now.since(member.urgent_answered) >= quick;
         if answer {
             member.urgent_answered = now;

@@ -200,21 +200,23 @@ impl Engine {
         let (timing, delay) = (self.cfg.timing, self.own_delay(now));
         let Some(normal) = self.normal_mut() else { return };
         let seen = normal.watch.hubs.get_mut(&hub);
-        let (echo, received, multicast) = match seen {
+        let (echo, received, multicast, unicast) = match seen {
             Some(seen) => {
                 seen.answered = now;
-                (seen.number, Some(seen.received), seen.multicast)
+                (seen.number, Some(seen.received), seen.multicast, seen.unicast)
             }
-            None => (0, None, normal.watch.multicast),
+            None => (0, None, normal.watch.multicast, None),
         };
         let multicast_heard = now.since(multicast) <= timing.beat * 4;
+        let unicast_heard = unicast.is_some_and(|at| now.since(at) <= timing.beat * 4);
         let grant = may_grant && received.is_some();
         if let Some(received) = received.filter(|_| grant) {
             self.lease.promise(hub, received, &timing);
             self.takes_part();
         }
         let number = self.lease.next_beat(now);
-        let beat = MemberBeat { view, number, echo, grant, urgent, multicast_heard, delay };
+        let beat =
+            MemberBeat { view, number, echo, grant, urgent, multicast_heard, unicast_heard, delay };
         self.send(hub, Frame::MemberBeat(beat));
     }
 
@@ -267,11 +269,18 @@ impl Engine {
         }
         let Some(normal) = self.normal_mut() else { return };
         let first = !normal.watch.hubs.contains_key(&from);
-        let fresh_seen =
-            HubSeen { number: 0, received: now, multicast: now, answered: Instant::ZERO };
+        let fresh_seen = HubSeen {
+            number: 0,
+            received: now,
+            multicast: now,
+            unicast: None,
+            answered: Instant::ZERO,
+        };
         let seen = normal.watch.hubs.entry(from).or_insert(fresh_seen);
-        if via == Via::Multicast {
-            seen.multicast = now;
+        match via {
+            Via::Multicast => seen.multicast = now,
+            Via::Unicast => seen.unicast = Some(now),
+            Via::Relay(_) => {}
         }
         if beat.number > seen.number {
             seen.number = beat.number;

@@ -167,6 +167,7 @@ pub(super) fn all() -> Vec<Frame> {
             grant: true,
             urgent: false,
             multicast_heard: true,
+            unicast_heard: true,
             delay: ms(3),
         }),
         Frame::Who(Who { view, hub: node(1) }),

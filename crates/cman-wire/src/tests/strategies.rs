@@ -113,11 +113,11 @@ prop_compose! {
 
 prop_compose! {
     fn member_beat()(
-        view in view_id(), number: u32, echo: u32, flags: [bool; 3], delay in duration(),
+        view in view_id(), number: u32, echo: u32, flags: [bool; 4], delay in duration(),
     ) -> Frame {
-        let [grant, urgent, multicast_heard] = flags;
+        let [grant, urgent, multicast_heard, unicast_heard] = flags;
         Frame::MemberBeat(MemberBeat {
-            view, number, echo, grant, urgent, multicast_heard, delay,
+            view, number, echo, grant, urgent, multicast_heard, unicast_heard, delay,
         })
     }
 }
