@@ -17,8 +17,8 @@ use crate::{
 
 /// Silence of the coordinator after which the first deputy acts, and by how much later each next
 /// one does, in hundredths of the token.
-const DEPUTY_AFTER: u32 = 40;
-const DEPUTY_STEP: u32 = 5;
+const DEPUTY_AFTER: u32 = 33;
+const DEPUTY_STEP: u32 = 4;
 const DEPUTIES_SLOW: u32 = 3;
 const DEPUTY_STEP_QUICK: u32 = 2;
 const DEPUTIES_QUICK: u32 = 12;
