@@ -61,6 +61,9 @@ const FAULTS_MIN: u32 = 20;
 /// Attempts at faults after which a run is given up.
 const ATTEMPTS_MAX: usize = 1000;
 
+/// Attempts after which a run that has seen too few kinds gets one more.
+const PATIENCE: usize = 40;
+
 /// Most faults of a run whose token is short.
 const FAULTS_MAX: u32 = 90;
 
@@ -217,7 +220,7 @@ fn start_all(world: &mut World, prng: &mut Prng) {
 /// The safety phase.
 fn suffer(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
     let token = world.cluster().token;
-    let kinds = draw_kinds(prng, only);
+    let mut kinds = draw_kinds(prng, only);
     world.log_world(&format!("faults: {kinds:?}"));
     let mut faults = Faults::new(prng.next_u64(), token);
     let until = world.now + nanos(SPAN_MIN);
@@ -239,6 +242,11 @@ fn suffer(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
             usize::try_from(prng.below(kinds.len() as u64)).unwrap_or(0)
         };
         attempts += 1;
+        if attempts % PATIENCE == 0 && seen.len() < 4 && only.is_none() {
+            // Some kinds find nobody in this cluster: another one joins.
+            let at = usize::try_from(prng.below(Kind::ALL.len() as u64)).unwrap_or(0);
+            kinds.extend(Kind::ALL.get(at));
+        }
         if world.living().is_empty() {
             // All are dead and nobody is told to come back: an administrator does something.
             let host = world.draw_host();
