@@ -9,7 +9,11 @@ use cman_sim::{
     swarm::Order,
 };
 use serde_json::json;
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 /// A formatted line on standard output.
 macro_rules! say {
@@ -131,7 +135,7 @@ fn run(args: &RunArgs) -> Result<bool, String> {
         run,
         jobs: args.jobs,
         keep_going: args.keep_going,
-        progress: !args.json,
+        progress: !args.json && io::stderr().is_terminal(),
     };
     let summary = runner::run(&batch);
     let complete = run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none();
