@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How many members one beat echoes: what fits in a datagram. Larger views are echoed in turns.
-const ECHOES_MAX: usize = 256;
+pub(super) const ECHOES_MAX: usize = 256;
 
 impl Hub {
     /// A hub that starts now and beats at once.

@@ -36,7 +36,7 @@ impl Engine {
         let higher = self.promised.is_none_or(|promised| ballot > promised);
         if !higher || ballot.epoch <= self.my_epoch() {
             self.refuse_ballot(from, ballot, NackReason::Outvoted);
-        } else if self.holds_off(now, from) {
+        } else if self.holds_off(now, from) || self.is_captured_by(now, from, &propose) {
             self.refuse_ballot(from, ballot, NackReason::Held);
         } else {
             self.freeze(now, from, propose);
@@ -67,6 +67,18 @@ impl Engine {
             }
             Phase::Frozen(_) | Phase::Ended => false,
         }
+    }
+
+    /// A stranger proposes a view without the coordinator that this node is in touch with, perhaps
+    /// on an old hello of it: that would take it out of a working view.
+    fn is_captured_by(&self, now: Instant, proposer: MemberId, propose: &Propose) -> bool {
+        let Some(normal) = self.normal() else { return false };
+        let Some(coordinator) = self.coordinator() else { return false };
+        let in_touch = now.since(normal.watch.contact) < self.cfg.timing.share(30);
+        in_touch
+            && !self.coordinates()
+            && !self.in_view(&proposer)
+            && !propose.members.iter().any(|member| member.id == coordinator)
     }
 
     fn in_view(&self, id: &MemberId) -> bool {
