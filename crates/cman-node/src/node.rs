@@ -325,7 +325,11 @@ impl Node {
         self.told_quorate = quorate;
         let votes = self.engine.votes();
         let (present, needed) = (votes.present, votes.needed);
-        let text = sentence::quorum(quorate, present, needed, votes.waiting_for_all);
+        let text = if !quorate && (self.engine.is_leaving() || self.engine.has_ended()) {
+            sentence::quorum_given_up()
+        } else {
+            sentence::quorum(quorate, present, needed, votes.waiting_for_all)
+        };
         self.events.push_back(Event::Quorum { quorate, votes: present, needed, text });
     }
 

@@ -85,6 +85,11 @@ pub(crate) fn quorum(quorate: bool, votes: u32, needed: u32, waiting_for_all: bo
     }
 }
 
+/// The sentence of a node that gave up its quorum itself.
+pub(crate) fn quorum_given_up() -> String {
+    "quorum given up: this node leaves the cluster; services here must not act".to_owned()
+}
+
 /// One sentence about a refusal, from the side of whoever reads it.
 pub(crate) fn refusal(refusal: &Refusal, me: NodeId) -> String {
     let Refusal { by, node, reason, ours, theirs, other } = refusal;

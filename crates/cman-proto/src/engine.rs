@@ -88,6 +88,8 @@ pub(crate) struct Epochs {
 /// How many epochs are reserved on disk at a time, and with how many left more are asked for.
 const EPOCH_BLOCK: u64 = 16;
 const EPOCH_RESERVE: u64 = 8;
+/// How long a disk may take to write a few bytes before that is worth a warning.
+const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// An engine that starts now, as a candidate.
@@ -174,6 +176,7 @@ impl Engine {
             Phase::Ended => {}
         }
         self.tick_leaving(now);
+        self.watch_disk(now);
         self.settle(now);
     }
 
@@ -423,11 +426,13 @@ impl Engine {
         self.emit(Event::Store { epoch_ceiling, removed: self.removed_self });
     }
 
-    /// An epoch is used. No view change waits for a disk: above the ceiling there is a warning,
-    /// and the view's name stays unique by the coordinator's salt.
-    pub(crate) fn uses_epoch(&mut self, now: Instant, epoch: Epoch) {
-        self.saw_epoch(epoch);
-        if epoch > self.epochs.ceiling && self.changes > 0 {
+    /// No view change waits for a disk; a view's name is unique anyway, by the coordinator's salt.
+    /// A node that starts lifts everybody's epochs to its clock, and the disk follows. It is worth
+    /// a warning only if it has not after a while.
+    fn watch_disk(&mut self, now: Instant) {
+        let epoch = self.my_epoch();
+        let late = now.since(self.installed_at) > DISK_PATIENCE;
+        if late && self.view.is_some() && epoch > self.epochs.ceiling {
             self.notice(now, self.me().node, Notice::AboveCeiling(epoch));
         }
     }

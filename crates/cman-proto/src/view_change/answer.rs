@@ -88,7 +88,7 @@ impl Engine {
     /// Accepts: from now on nothing of the old view is sent, taken or delivered.
     fn freeze(&mut self, now: Instant, from: MemberId, propose: Propose) {
         self.promised = Some(propose.ballot);
-        self.uses_epoch(now, propose.ballot.epoch);
+        self.saw_epoch(propose.ballot.epoch);
         for member in &propose.members {
             if member.address.port() != 0 {
                 self.addresses.entry(member.id).or_insert(member.address);

@@ -47,7 +47,7 @@ impl Engine {
         draft.members.sort_unstable_by_key(|member| member.id);
         draft.members.dedup_by_key(|member| member.id.node);
         let ballot = ViewId { epoch: self.epochs.seen.next(), coordinator: me.id };
-        self.uses_epoch(now, ballot.epoch);
+        self.saw_epoch(ballot.epoch);
         self.promised = Some(ballot);
         let propose = Propose {
             ballot,
