@@ -28,6 +28,8 @@ use tokio::{
 
 /// Most clients at a time; more are turned away.
 const CLIENTS_MAX: usize = 256;
+/// So many of them can only be administrators: nobody else can lock those out.
+const ADMINISTRATORS_RESERVED: usize = 32;
 /// How long clients have at the end to read what waits for them.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
 /// The pause before a leave that was refused is tried again.
@@ -179,10 +181,16 @@ impl Service {
     }
 
     async fn accept<A>(&mut self, client: io::Result<(UnixStream, A)>, access: Access) {
+        // Those who are gone make room.
+        while self.clients.try_join_next().is_some() {}
+        let most = match access {
+            Access::Admin => CLIENTS_MAX,
+            Access::Public => CLIENTS_MAX - ADMINISTRATORS_RESERVED,
+        };
         match client {
-            Ok((stream, _)) if self.clients.len() >= CLIENTS_MAX => {
+            Ok((stream, _)) if self.clients.len() >= most => {
                 conversation::turn_away(&stream);
-                let what = || format!("a client was turned away: {CLIENTS_MAX} are connected");
+                let what = || format!("a client was turned away: {most} are connected");
                 self.troubles.complain(clock::now(), what);
             }
             Ok((stream, _)) => {
