@@ -62,17 +62,13 @@ impl Routes {
 impl Engine {
     /// Sends to one member, directly and through its relays.
     pub(crate) fn send(&mut self, to: MemberId, frame: Frame) {
-        let relays: Vec<MemberId> = self.routes.to(&to).filter(|&relay| relay != to).collect();
-        for relay in relays {
-            let relayed = Relay { origin: self.me(), target: to, frame: Box::new(frame.clone()) };
-            self.push(To::Member(relay), Frame::Relay(relayed));
-        }
+        self.send_relayed(to, &frame);
         self.push(To::Member(to), frame);
     }
 
     /// Sends through the relays of a member only: the direct way is the multicast.
     pub(crate) fn send_relayed(&mut self, to: MemberId, frame: &Frame) {
-        let relays: Vec<MemberId> = self.routes.to(&to).collect();
+        let relays: Vec<MemberId> = self.routes.to(&to).filter(|&relay| relay != to).collect();
         for relay in relays {
             let relayed = Relay { origin: self.me(), target: to, frame: Box::new(frame.clone()) };
             self.push(To::Member(relay), Frame::Relay(relayed));
