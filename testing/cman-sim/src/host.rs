@@ -129,6 +129,9 @@ pub struct Life {
     pub view: Option<Rc<View>>,
     /// How many views it installed.
     pub views: u32,
+    /// The newest view of which it said, as a hub, that it is settled. It may say so just before
+    /// it tells of the view.
+    pub settled: Option<ViewId>,
     /// What its last quorum event said.
     pub said_quorate: bool,
     /// The disk's answers that wait until the node is no longer stalled.

@@ -332,6 +332,7 @@ impl World {
             born: self.now,
             view: None,
             views: 0,
+            settled: None,
             said_quorate: false,
             stored: Vec::new(),
             doomed: false,

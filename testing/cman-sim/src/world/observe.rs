@@ -80,6 +80,7 @@ impl World {
             life.view = Some(Rc::new(view.clone()));
             life.views += 1;
         }
+        self.check_settled(index);
         self.installed.push((self.now, index));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Datagrams on their way.
 
 use cman_node::{Destination, Lane};
-use cman_types::{Instant, MemberId, View, ViewId};
+use cman_types::{Instant, View};
 use core::{cell::Cell, time::Duration};
 use std::rc::Rc;
 
@@ -150,8 +150,9 @@ impl World {
         if peek.hub {
             self.history.spoke_as_hub.insert(me, self.now);
         }
-        if let Some(view) = peek.settled {
-            self.settled(index, &me, view);
+        if let Some(life) = self.hosts[index].life.as_mut().filter(|_| peek.settled.is_some()) {
+            life.settled = peek.settled;
+            self.check_settled(index);
         }
         if let Some(ballot) = peek.confirms {
             self.history.confirm(self.now, me, ballot);
@@ -185,14 +186,18 @@ impl World {
         }
     }
 
-    /// A hub says that its view is settled. If removed nodes come back in it, the others must have
+    /// A hub said that its view is settled. If removed nodes come back in it, the others must have
     /// the votes that are needed.
-    fn settled(&mut self, index: usize, me: &MemberId, id: ViewId) {
+    pub(super) fn check_settled(&mut self, index: usize) {
         let host = &self.hosts[index];
-        let returns = |view: &&Rc<View>| view.id == id && host.observed && self.votes.returns(view);
-        if let Some(view) = host.view().filter(returns).cloned() {
+        let Some(life) = host.life.as_ref().filter(|_| host.observed) else {
+            return;
+        };
+        let me = life.me;
+        let settled = |view: &&Rc<View>| life.settled == Some(view.id) && self.votes.returns(view);
+        if let Some(view) = life.view.as_ref().filter(settled).cloned() {
             let cluster = Rc::clone(&host.cluster);
-            let check = self.votes.check(&cluster, me, &view);
+            let check = self.votes.check(&cluster, &me, &view);
             self.checked(check);
         }
     }
