@@ -542,6 +542,8 @@ impl Engine {
             Frame::PutOut(put_out) => self.on_put_out(now, &put_out),
             // Answered by the gate in front of the engine.
             Frame::Challenge(_) | Frame::Answer(_) => {}
+            // To be handed to the stream of the view.
+            Frame::Data(_) | Frame::Order(_) | Frame::Ask(_) | Frame::Ack(_) => {}
         }
     }
 }

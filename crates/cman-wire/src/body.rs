@@ -5,12 +5,14 @@ use crate::{
     error::WireError,
     field::{Field, Item, choice, record},
     frame::{
-        Answer, Beat, Challenge, Change, Commit, Flush, Gone, Hears, Hello, HelloKind, Holdings,
-        Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe, ProbeAck,
-        Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
+        Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Flush, Gone, Hears, Hello,
+        HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
+        Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
+        RefuseReason, Relay, Run, Who,
     },
     reader::Reader,
 };
+use bytes::Bytes;
 use cman_types::{
     Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId, limits::NODES_MAX,
 };
@@ -102,10 +104,13 @@ record!(Propose {
     gone: Vec<MemberId>,
     changes: Vec<Change>,
 });
+record!(Run { sender: u16, from: u64, count: u32 });
+record!(Ordered { first: u64, run: Run });
 record!(Holdings {
     delivered: u64,
+    stable: u64,
     units: Vec<(u16, u64, u64)>,
-    records: Vec<(u64, u16, u64, u64)>,
+    records: Vec<Ordered>,
 });
 record!(Flush {
     ballot: ViewId,
@@ -126,7 +131,8 @@ record!(Lineage {
     origin: Option<ViewId>,
     members: NodeSet,
     leases: Vec<(NodeId, Duration)>,
-    sequence: Vec<(u64, u16, u64)>,
+    stable: u64,
+    sequence: Vec<Ordered>,
 });
 record!(Plan {
     basis: Basis,
@@ -145,6 +151,10 @@ record!(Kill { view: ViewId, target: MemberId });
 record!(PutOut { view: ViewId, target: MemberId, by: NodeId });
 record!(Challenge { nonce: u64 });
 record!(Answer { nonce: u64 });
+record!(Data { view: ViewId, sender: u16, unit: u64, payload: Bytes });
+record!(Order { view: ViewId, first: u64, runs: Vec<Run>, stable: u64, flow: u64 });
+record!(Ask { view: ViewId, units: Vec<(u16, u64, u64)>, records: Option<(u64, u64)> });
+record!(Ack { view: ViewId, held: u64, sent: u64 });
 
 /// The inner frame's kind and body fill the rest of the relay's body.
 impl Field for Relay {
@@ -183,6 +193,6 @@ items! {
     Lineage: "lineages", NODES_MAX;
     (NodeId, Duration): "leases", NODES_MAX;
     (u16, u64, u64): "units", UNITS_MAX;
-    (u64, u16, u64, u64): "order records", UNITS_MAX;
-    (u64, u16, u64): "places of the plan", UNITS_MAX;
+    Run: "runs", UNITS_MAX;
+    Ordered: "order records", UNITS_MAX;
 }

@@ -8,9 +8,9 @@ use crate::{
     error::WireError,
     field::Field,
     frame::{
-        Answer, Beat, Challenge, Commit, Flush, Frame, Gone, Hears, Hello, Install, Kill, Leave,
-        MemberBeat, Moved, Nack, Probe, ProbeAck, Propose, PutOut, Recover, Recovered, Refuse,
-        Relay, Who,
+        Ack, Answer, Ask, Beat, Challenge, Commit, Data, Flush, Frame, Gone, Hears, Hello, Install,
+        Kill, Leave, MemberBeat, Moved, Nack, Order, Probe, ProbeAck, Propose, PutOut, Recover,
+        Recovered, Refuse, Relay, Who,
     },
     parts::{self, Part},
     reader::Reader,
@@ -67,6 +67,10 @@ frames! {
     21 = PutOut,
     22 = Challenge,
     23 = Answer,
+    24 = Data,
+    25 = Order,
+    26 = Ask,
+    27 = Ack,
 }
 
 /// What an opened datagram consists of.

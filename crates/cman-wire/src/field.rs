@@ -1,6 +1,7 @@
 //! How single values look on the wire: big endian, fixed width, lists with a count in front.
 
-use crate::{error::WireError, reader::Reader};
+use crate::{error::WireError, parts::MESSAGE_MAX, reader::Reader};
+use bytes::Bytes;
 use cman_types::{
     Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
     limits::NODES_MAX,
@@ -307,18 +308,17 @@ impl<A: Field, B: Field, C: Field> Field for (A, B, C) {
     }
 }
 
-impl<A: Field, B: Field, C: Field, D: Field> Field for (A, B, C, D) {
-    const SIZE_MIN: usize = A::SIZE_MIN + B::SIZE_MIN + C::SIZE_MIN + D::SIZE_MIN;
+impl Field for Bytes {
+    const SIZE_MIN: usize = 4;
 
     fn write(&self, out: &mut Vec<u8>) {
-        self.0.write(out);
-        self.1.write(out);
-        self.2.write(out);
-        self.3.write(out);
+        write_count(self.len(), out);
+        out.extend_from_slice(self);
     }
 
     fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
-        Ok((A::read(input)?, B::read(input)?, C::read(input)?, D::read(input)?))
+        let count = input.count("bytes", MESSAGE_MAX, 1)?;
+        input.take(count).map(Self::copy_from_slice)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Rule numbers (R-xx) are those of the protocol specification.
 
+use bytes::Bytes;
 use cman_types::{Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId};
 use core::time::Duration;
 
@@ -54,6 +55,87 @@ pub enum Frame {
     Challenge(Challenge),
     /// The answer to a [`Challenge`]: proves that this life is alive now.
     Answer(Answer),
+    /// A unit: pieces of messages.
+    Data(Data),
+    /// Order records, and how far everybody is.
+    Order(Order),
+    /// What is missing is asked for.
+    Ask(Ask),
+    /// What a member holds.
+    Ack(Ack),
+}
+
+impl Frame {
+    /// Whether it belongs to the messages of a view, which travel on a port of their own.
+    #[must_use]
+    pub fn is_data(&self) -> bool {
+        match self {
+            Self::Data(_) | Self::Order(_) | Self::Ask(_) | Self::Ack(_) => true,
+            Self::Relay(relay) => relay.frame.is_data(),
+            _ => false,
+        }
+    }
+}
+
+/// A unit, from its sender or, as repair, from whoever holds it. R-50o, R-51o.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Data {
+    /// The view in which it is sent.
+    pub view: ViewId,
+    /// Who sent it first: index in the view's member list.
+    pub sender: u16,
+    /// Its number among the sender's units of this view, from 1.
+    pub unit: u64,
+    /// The pieces of messages in it.
+    pub payload: Bytes,
+}
+
+/// Units of one sender that follow each other in the sequence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Run {
+    /// Whose units: index in the view's member list.
+    pub sender: u16,
+    /// Number of the first.
+    pub from: u64,
+    /// How many; at least one.
+    pub count: u32,
+}
+
+/// Coordinator to all; order records also, as repair, from whoever holds them. R-50o, R-53o.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Order {
+    /// The view.
+    pub view: ViewId,
+    /// Global sequence of the first unit of the runs; the next one to be given if there are none.
+    pub first: u64,
+    /// Runs of units, one after another in the sequence.
+    pub runs: Vec<Run>,
+    /// Up to this global sequence all members hold everything.
+    pub stable: u64,
+    /// Up to this one all members do that keep up: it opens the senders' windows.
+    pub flow: u64,
+}
+
+/// Any member to one that may hold what it lacks. R-51o.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Ask {
+    /// The view.
+    pub view: ViewId,
+    /// Units: (sender's index, first, last).
+    pub units: Vec<(u16, u64, u64)>,
+    /// Order records: (first global sequence, last); `u64::MAX` as last for all that follow.
+    pub records: Option<(u64, u64)>,
+}
+
+/// Member to coordinator. R-54o.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Ack {
+    /// The view.
+    pub view: ViewId,
+    /// Up to this global sequence everything is here.
+    pub held: u64,
+    /// Number of the newest unit of its own.
+    pub sent: u64,
 }
 
 /// Hub to all..
@@ -292,15 +374,26 @@ pub struct Propose {
     pub changes: Vec<Change>,
 }
 
-/// What a member holds of its last view's messages. Empty until messages are ordered.
+/// A run of units in a sequence.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Ordered {
+    /// Global sequence of the first; 0 if the units have no order record.
+    pub first: u64,
+    /// Which units.
+    pub run: Run,
+}
+
+/// What a member holds of its last view's messages.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Holdings {
     /// Highest global sequence delivered.
     pub delivered: u64,
-    /// Units held, as ranges of a sender's numbers: (member index in the origin view, from, to).
+    /// Highest global sequence known to be held by all.
+    pub stable: u64,
+    /// Units held beyond `stable`, as ranges: (sender's index in the origin view, first, last).
     pub units: Vec<(u16, u64, u64)>,
-    /// Order records held: (first global sequence, member index, from, to).
-    pub records: Vec<(u64, u16, u64, u64)>,
+    /// Order records held beyond `stable`, in sequence.
+    pub records: Vec<Ordered>,
 }
 
 ///
@@ -370,8 +463,10 @@ pub struct Lineage {
     pub members: NodeSet,
     /// How long leases that any of them gave out, as hub, to lost members may still last.
     pub leases: Vec<(NodeId, Duration)>,
-    /// The rest of its sequence: (global sequence or 0, sender's index in the origin, unit).
-    pub sequence: Vec<(u64, u16, u64)>,
+    /// Up to this global sequence every member of that view holds everything.
+    pub stable: u64,
+    /// The rest of its sequence, beyond the lowest that any of them has delivered.
+    pub sequence: Vec<Ordered>,
 }
 
 /// How all previous views of a ballot's members end.

@@ -78,6 +78,7 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
             origin,
             members,
             leases: leases.into_iter().collect(),
+            stable: 0,
             sequence: Vec::new(),
         })
         .collect();

@@ -104,7 +104,8 @@ fn a_huge_range_costs_nothing() {
 fn small_ranges_do_not_become_a_mountain() {
     // Each lineage names all nodes in a few bytes; together they would fill memory.
     let all = nodes(u32::try_from(NODES_MAX).unwrap(), 1);
-    let lineage = Lineage { origin: None, members: all, leases: Vec::new(), sequence: Vec::new() };
+    let lineage =
+        Lineage { origin: None, members: all, leases: Vec::new(), stable: 0, sequence: Vec::new() };
     let plan = |count| Plan {
         basis: Basis::default(),
         not_readmitted: NodeSet::new(),

@@ -1,9 +1,10 @@
 //! One filled-in frame of each kind, always the same.
 
 use crate::frame::{
-    Answer, Beat, Challenge, Change, Commit, Flush, Frame, Gone, Hears, Hello, HelloKind, Holdings,
-    Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe, ProbeAck,
-    Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
+    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Flush, Frame, Gone, Hears, Hello,
+    HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Order,
+    Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
+    RefuseReason, Relay, Run, Who,
 };
 use cman_types::{
     Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
@@ -123,6 +124,14 @@ pub(super) fn propose() -> Propose {
     }
 }
 
+const fn run() -> Run {
+    Run { sender: 1, from: 2, count: 3 }
+}
+
+const fn ordered() -> Ordered {
+    Ordered { first: 6, run: run() }
+}
+
 fn flush() -> Frame {
     Frame::Flush(Flush {
         ballot: view_id(18),
@@ -134,7 +143,12 @@ fn flush() -> Frame {
         fresh: true,
         hub_leases: vec![(node(3), ms(700))],
         promised: vec![(node(2), ms(900))],
-        holdings: Holdings { delivered: 5, units: vec![(1, 2, 3)], records: vec![(4, 5, 6, 7)] },
+        holdings: Holdings {
+            delivered: 5,
+            stable: 4,
+            units: vec![(1, 2, 3)],
+            records: vec![ordered()],
+        },
     })
 }
 
@@ -143,7 +157,8 @@ fn recover() -> Frame {
         origin: Some(view_id(17)),
         members: nodes(&[1, 2]),
         leases: vec![(node(3), ms(700))],
-        sequence: vec![(6, 1, 2)],
+        stable: 5,
+        sequence: vec![ordered()],
     };
     let plan = Plan {
         basis: basis(),
@@ -195,5 +210,9 @@ pub(super) fn all() -> Vec<Frame> {
         Frame::PutOut(PutOut { view, target: life(3), by: node(2) }),
         challenge(),
         answer(),
+        Frame::Data(Data { view, sender: 1, unit: 7, payload: vec![1, 2, 3].into() }),
+        Frame::Order(Order { view, first: 6, runs: vec![run()], stable: 4, flow: 5 }),
+        Frame::Ask(Ask { view, units: vec![(1, 2, 3)], records: Some((4, 5)) }),
+        Frame::Ack(Ack { view, held: 5, sent: 7 }),
     ]
 }

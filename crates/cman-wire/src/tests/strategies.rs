@@ -1,9 +1,10 @@
 //! Any frame that can be said.
 
 use crate::frame::{
-    Answer, Beat, Challenge, Change, Commit, Flush, Frame, Gone, Hears, Hello, HelloKind, Holdings,
-    Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe, ProbeAck,
-    Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
+    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Flush, Frame, Gone, Hears, Hello,
+    HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Order,
+    Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
+    RefuseReason, Relay, Run, Who,
 };
 use cman_types::{
     Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
@@ -200,6 +201,51 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn run()(sender: u16, from: u64, count: u32) -> Run {
+        Run { sender, from, count }
+    }
+}
+
+prop_compose! {
+    fn ordered()(first: u64, run in run()) -> Ordered {
+        Ordered { first, run }
+    }
+}
+
+prop_compose! {
+    fn data()(
+        view in view_id(),
+        sender: u16,
+        unit: u64,
+        payload in vec(any::<u8>(), 0..2000),
+    ) -> Frame {
+        Frame::Data(Data { view, sender, unit, payload: payload.into() })
+    }
+}
+
+prop_compose! {
+    fn order()(
+        view in view_id(),
+        first: u64,
+        runs in vec(run(), 0..9),
+        stable: u64,
+        flow: u64,
+    ) -> Frame {
+        Frame::Order(Order { view, first, runs, stable, flow })
+    }
+}
+
+prop_compose! {
+    fn ask()(
+        view in view_id(),
+        units in vec(any::<(u16, u64, u64)>(), 0..9),
+        records: Option<(u64, u64)>,
+    ) -> Frame {
+        Frame::Ask(Ask { view, units, records })
+    }
+}
+
+prop_compose! {
     fn flush()(
         ballot in view_id(),
         origin in option::of(view_id()),
@@ -211,10 +257,11 @@ prop_compose! {
         hub_leases in leases(),
         promised in leases(),
         delivered: u64,
+        stable: u64,
         units in vec(any::<(u16, u64, u64)>(), 0..9),
-        records in vec(any::<(u64, u16, u64, u64)>(), 0..9),
+        records in vec(ordered(), 0..9),
     ) -> Frame {
-        let holdings = Holdings { delivered, units, records };
+        let holdings = Holdings { delivered, stable, units, records };
         Frame::Flush(Flush {
             ballot, origin, pending, epoch_seen, basis, removed_self, fresh, hub_leases, promised,
             holdings,
@@ -227,9 +274,10 @@ prop_compose! {
         origin in option::of(view_id()),
         members in nodes(),
         leases in leases(),
-        sequence in vec(any::<(u64, u16, u64)>(), 0..9),
+        stable: u64,
+        sequence in vec(ordered(), 0..9),
     ) -> Lineage {
-        Lineage { origin, members, leases, sequence }
+        Lineage { origin, members, leases, stable, sequence }
     }
 }
 
@@ -281,6 +329,11 @@ fn small() -> impl Strategy<Value = Frame> {
         })),
         any::<u64>().prop_map(|nonce| Frame::Challenge(Challenge { nonce })),
         any::<u64>().prop_map(|nonce| Frame::Answer(Answer { nonce })),
+        (view_id(), any::<u64>(), any::<u64>()).prop_map(|(view, held, sent)| Frame::Ack(Ack {
+            view,
+            held,
+            sent
+        })),
     ]
 }
 
@@ -295,6 +348,9 @@ fn plain_frame() -> impl Strategy<Value = Frame> {
         1 => propose(),
         1 => flush(),
         1 => recover(),
+        1 => data(),
+        1 => order(),
+        1 => ask(),
     ]
 }
 
