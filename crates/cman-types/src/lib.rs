@@ -7,6 +7,7 @@
 //! | [`node`] | who: node ids, incarnations, members |
 //! | [`node_set`] | sets of node ids |
 //! | [`view`] | agreed memberships and their names |
+//! | [`group`] | named sets of processes |
 //! | [`basis`] | what members agree on to count votes |
 //! | [`time`] | instants on a node's own monotonic clock |
 //! | [`prng`] | the one source of chance, seeded |
@@ -14,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod basis;
+pub mod group;
 pub mod limits;
 pub mod node;
 pub mod node_set;
@@ -22,6 +24,7 @@ pub mod time;
 pub mod view;
 
 pub use basis::Basis;
+pub use group::{Cause, GroupName, Process};
 pub use node::{Incarnation, Member, MemberId, NodeId, Salt};
 pub use node_set::NodeSet;
 pub use prng::Prng;

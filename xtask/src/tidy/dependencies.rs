@@ -30,8 +30,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("cman-config", &["cman-types", "roxmltree", "thiserror"]),
-    ("cman-ipc", &["cman-types", "postcard", "serde", "thiserror"]),
-    ("cman-client", &["cman-types", "cman-ipc", "cman-io", "rustix", "thiserror"]),
+    ("cman-ipc", &["cman-types", "bytes", "postcard", "serde", "thiserror"]),
+    (
+        "cman-client",
+        &["cman-types", "cman-ipc", "cman-io", "bytes", "rustix", "thiserror", "tokio"],
+    ),
 ];
 
 /// What a crate must not even use through others.
