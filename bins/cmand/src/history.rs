@@ -119,6 +119,7 @@ const fn word(reason: Reason) -> &'static str {
     match reason {
         Reason::Joined => "joined",
         Reason::Killed => "killed",
+        Reason::Lagging => "lagging",
         Reason::Left => "left",
         Reason::Merged => "merged",
         Reason::Parted => "parted",

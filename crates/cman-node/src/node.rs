@@ -15,14 +15,14 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
-    gate::{Gate, GateSetup, Heard, StrangerKind},
+    gate::{self, Gate, GateSetup, Heard, StrangerKind},
     input::{Command, Lane, Setup, Stored},
     output::{Came, Destination, Event, Store, Transmit, ViewEvent},
     sentence,
 };
 
-/// Frames by where they go and by who alone may open them.
-type Batches = BTreeMap<(Destination, Option<NodeId>), Vec<Frame>>;
+/// Frames by the lane they take, where they go and who alone may open them.
+type Batches = BTreeMap<(Lane, Destination, Option<NodeId>), Vec<Frame>>;
 
 /// A whole node without I/O.
 ///
@@ -187,8 +187,8 @@ impl Node {
             }
         }
         self.refuse_strangers();
-        for ((to, receiver), frames) in batches {
-            self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &frames));
+        for ((lane, to, receiver), frames) in batches {
+            self.transmits.extend(self.gate.seal(to, receiver, lane, &frames));
         }
         while let Some(transmit) = self.gate.poll_transmit() {
             self.transmits.push_back(transmit);
@@ -206,7 +206,8 @@ impl Node {
             // Who lives at a configured address is not known before it has spoken.
             To::All | To::Peer(_) => None,
         };
-        let mut put = |to, frame| batches.entry((to, receiver)).or_default().push(frame);
+        let lane = if frame.is_data() { Lane::Data } else { Lane::Control };
+        let mut put = |to, frame| batches.entry((lane, to, receiver)).or_default().push(frame);
         match to {
             To::All if self.setup.multicast => put(Destination::Multicast, frame),
             To::All => {
@@ -385,6 +386,7 @@ fn config_of(setup: &Setup, me: MemberId, seed: u64) -> Config {
         // the clock stepped back too.
         epoch_floor: stored.max(Epoch(setup.wall_seconds)),
         removed: setup.removed,
+        room: gate::ROOM - cman_wire::DATA_HEAD,
         seed,
     }
 }

@@ -17,6 +17,9 @@ pub(crate) fn evidence(change: &Change) -> String {
         Reason::Killed => format!("by an administrator on node {witness}"),
         Reason::Restarted => format!("a new life of node {node} answers at the same address"),
         Reason::Parted => format!("is in another view, or not reached, as node {witness} found"),
+        Reason::Lagging => format!(
+            "fell behind with the messages further than node {witness} can keep them for it"
+        ),
     }
 }
 
@@ -33,6 +36,7 @@ fn clause(change: &Change) -> String {
         Reason::Killed => "was killed",
         Reason::Restarted => "restarted",
         Reason::Parted => "parted",
+        Reason::Lagging => "was put out",
     };
     format!("node {node} {verb} ({})", evidence(change))
 }

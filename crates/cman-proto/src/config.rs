@@ -22,6 +22,8 @@ pub struct Config {
     pub epoch_floor: Epoch,
     /// Whether this node left with `remove` in a former life and was not readmitted since.
     pub removed: bool,
+    /// Bytes that the payload of a data frame may have.
+    pub room: usize,
     /// Seed of all chance.
     pub seed: u64,
 }

@@ -1,5 +1,6 @@
 //! The engine: composes the machines.
 
+use cman_order::Queue;
 use cman_quorum::{HubBook, MemberLease, Timing, ViewVotes};
 use cman_types::{Basis, Epoch, Instant, Member, MemberId, NodeId, NodeSet, Prng, View, ViewId};
 use cman_wire::{Frame, frame::Hello};
@@ -12,6 +13,7 @@ use crate::{
     detector::{relay::Routes, stall::Stall},
     event::{Event, Notice, Output, To, Topic, Via},
     leaving::Leaving,
+    messages::Messages,
     phase::{Candidate, Hub, Normal, Pending, Phase, Role},
 };
 
@@ -57,6 +59,7 @@ pub struct Engine {
     pub(crate) wishes: Wishes,
     pub(crate) stall: Stall,
     pub(crate) leaving: Leaving,
+    pub(crate) messages: Messages,
     /// Refused until then: this node proposes nothing and waits.
     pub(crate) refused_until: Instant,
     /// Notices already given: at most one of a kind and node every ten seconds.
@@ -126,6 +129,7 @@ impl Engine {
             wishes: Wishes::default(),
             stall: Stall::default(),
             leaving: Leaving::No,
+            messages: Messages::Waiting(Queue::default()),
             refused_until: Instant::ZERO,
             noticed: BTreeMap::new(),
             out: VecDeque::new(),
@@ -176,6 +180,7 @@ impl Engine {
             Phase::Ended => {}
         }
         self.tick_leaving(now);
+        self.tick_stream(now);
         self.watch_disk(now);
         self.settle(now);
     }
@@ -437,7 +442,7 @@ impl Engine {
         }
     }
 
-    fn wake(&mut self, now: Instant) {
+    pub(crate) fn wake(&mut self, now: Instant) {
         let timing = self.cfg.timing;
         if let Some(late) = self.stall.observe(now, self.ran, self.due, &timing) {
             self.due = now;
@@ -482,8 +487,10 @@ impl Engine {
     }
 
     /// After every input: when to be called next.
-    fn settle(&mut self, now: Instant) {
+    pub(crate) fn settle(&mut self, now: Instant) {
         self.ran = now;
+        self.drain_stream();
+        self.check_recovered(now);
         let due = match &self.phase {
             Phase::Candidate(candidate) => candidate.next_hello.min(candidate.next_look),
             Phase::Normal(normal) => {
@@ -497,7 +504,7 @@ impl Engine {
             Phase::Frozen(frozen) => self.frozen_due(frozen),
             Phase::Ended => Instant::FAR,
         };
-        self.due = due.min(self.leaving.due()).max(now);
+        self.due = due.min(self.leaving.due()).min(self.messages.due()).max(now);
     }
 
     pub(crate) fn dispatch_relayed(
@@ -542,8 +549,9 @@ impl Engine {
             Frame::PutOut(put_out) => self.on_put_out(now, &put_out),
             // Answered by the gate in front of the engine.
             Frame::Challenge(_) | Frame::Answer(_) => {}
-            // To be handed to the stream of the view.
-            Frame::Data(_) | Frame::Order(_) | Frame::Ask(_) | Frame::Ack(_) => {}
+            Frame::Data(_) | Frame::Order(_) | Frame::Ask(_) | Frame::Ack(_) => {
+                self.on_stream(now, from, &frame);
+            }
         }
     }
 }

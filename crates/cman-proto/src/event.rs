@@ -1,6 +1,7 @@
 //! What the engine says.
 
-use cman_types::{Epoch, Member, MemberId, NodeId, View};
+use bytes::Bytes;
+use cman_types::{Epoch, Member, MemberId, NodeId, View, ViewId};
 use cman_wire::{
     Frame,
     frame::{Change, RefuseReason},
@@ -49,6 +50,13 @@ pub enum Output {
 pub enum Event {
     /// A view was installed.
     View(Box<ViewChange>),
+    /// A message, in the agreed order.
+    Deliver(Deliver),
+    /// These members go on together from the view that ends. What is delivered between this and
+    /// the next view was not known to be held by all members of the view that ends.
+    Transitional(Vec<NodeId>),
+    /// Messages are accepted again after the queue was full.
+    Room,
     /// These lives are vouched for by a verified proposer.
     Vouched(Vec<Member>),
     /// Put this on disk.
@@ -64,6 +72,22 @@ pub enum Event {
     Left,
     /// Something an operator should know.
     Notice(Notice),
+}
+
+/// A message.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Deliver {
+    /// The view in which it was sent.
+    pub view: ViewId,
+    /// Who sent it.
+    pub sender: MemberId,
+    /// Its place: the global sequence of its last unit; 0 if its order was lost with the
+    /// coordinator.
+    pub number: u64,
+    /// Whether it was to be delivered only when all hold it.
+    pub safe: bool,
+    /// What was sent.
+    pub payload: Bytes,
 }
 
 /// A view was installed.

@@ -7,7 +7,8 @@
 //! | `phase` | candidate, normal, frozen |
 //! | `detector` | beats of hubs and members, relays, own stalls |
 //! | `view_change` | propose, flush, recover, install |
-//! | `admission` | hello, probe, refuse, hold off; who proposes when nobody coordinates |
+//! | `messages` | the ordered stream of the view, and what is handed to it |
+| `admission` | hello, probe, refuse, hold off; who proposes when nobody coordinates |
 //! | [`event`] | what the engine says |
 //! | [`report`] | what the engine knows of its peers, for tools |
 //!
@@ -22,6 +23,7 @@ mod detector;
 pub mod engine;
 pub mod event;
 mod leaving;
+mod messages;
 mod phase;
 pub mod report;
 mod view_change;

@@ -173,6 +173,8 @@ pub(crate) enum Role {
     Proposer(Box<Proposer>),
     /// Answers.
     Participant {
+        /// How the last views end, once that is planned.
+        plan: Option<Plan>,
         /// Whether it holds all that the plan asks for.
         recovered: bool,
         /// When it says so again.
@@ -191,6 +193,8 @@ pub(crate) struct Proposer {
     pub plan: Option<Plan>,
     /// Who holds all of the plan.
     pub recovered: BTreeSet<MemberId>,
+    /// What the others still lack of it, as they told.
+    pub missing: BTreeMap<MemberId, u32>,
     /// When the silent are asked again.
     pub resend_at: Instant,
     /// When the silent are left out.

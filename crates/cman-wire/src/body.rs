@@ -93,6 +93,7 @@ choice!(Reason {
     6 = Killed,
     7 = Restarted,
     8 = Parted,
+    9 = Lagging,
 });
 record!(Change { node: NodeId, reason: Reason, witness: NodeId, silent: Duration });
 record!(Propose {
@@ -122,6 +123,7 @@ record!(Flush {
     fresh: bool,
     hub_leases: Vec<(NodeId, Duration)>,
     promised: Vec<(NodeId, Duration)>,
+    index: u16,
     holdings: Holdings,
 });
 choice!(NackReason { 0 = Outvoted, 1 = Held, 2 = NotMe });
@@ -142,7 +144,7 @@ record!(Plan {
     lineages: Vec<Lineage>,
 });
 record!(Recover { ballot: ViewId, plan: Plan });
-record!(Recovered { ballot: ViewId });
+record!(Recovered { ballot: ViewId, missing: u32 });
 record!(Install { ballot: ViewId });
 record!(Moved { view: ViewId, members: NodeSet });
 record!(Leave { view: ViewId, remove: bool });

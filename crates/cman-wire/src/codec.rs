@@ -22,6 +22,9 @@ pub const WIRE_VERSION: u8 = 1;
 /// Bytes in front of a frame's body: kind and length.
 pub(crate) const FRAME_HEAD: usize = 3;
 
+/// Bytes of a datagram's room that a [`Data`] frame takes besides its payload.
+pub const DATA_HEAD: usize = FRAME_HEAD + <Data as Field>::SIZE_MIN;
+
 macro_rules! frames {
     ($($kind:literal = $frame:ident),+ $(,)?) => {
         /// The number that names the kind of a frame on the wire.

@@ -340,6 +340,8 @@ pub enum Reason {
     Restarted,
     /// It could not be reached when views parted.
     Parted,
+    /// It fell behind with the messages further than the others can keep them for it.
+    Lagging,
 }
 
 /// One difference between a ballot and the proposer's last view.
@@ -419,7 +421,9 @@ pub struct Flush {
     pub hub_leases: Vec<(NodeId, Duration)>,
     /// How long its promises to each hub still last.
     pub promised: Vec<(NodeId, Duration)>,
-    /// What it holds of the messages of its origin view.
+    /// Where it stands in the member list of its origin view; 0 if there is none.
+    pub index: u16,
+    /// What it holds of the messages of that view.
     pub holdings: Holdings,
 }
 
@@ -499,6 +503,8 @@ pub struct Recover {
 pub struct Recovered {
     /// Which ballot.
     pub ballot: ViewId,
+    /// How many units it still lacks: 0 when it holds all that the plan asks for.
+    pub missing: u32,
 }
 
 ///

@@ -23,7 +23,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use codec::{Decoded, WIRE_VERSION};
+pub use codec::{DATA_HEAD, Decoded, WIRE_VERSION};
 pub use error::WireError;
 pub use frame::Frame;
 pub use header::{HEADER_SIZE, Header, name_hash};

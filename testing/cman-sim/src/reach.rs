@@ -49,6 +49,12 @@ places! {
     Commits, 20, "half-installed views completed";
     ActingBeats, 500, "beats of deputies acting as hub";
     Nacks, 100, "proposals outvoted";
+    Messages, 1_000_000, "messages accepted";
+    Deliveries, 1_000_000, "messages delivered";
+    WithoutOrder, 100, "messages without order record recovered";
+    AfterTransition, 100, "messages delivered after the transitional event";
+    Laggards, 0, "members put out for falling behind";
+    QueueFull, 0, "messages refused because the queue was full";
     Holds, 20, "silent coordinators or flappers held off";
     Refusals, 5, "strangers refused";
     StateLost, 50, "starts with the state lost";

@@ -20,7 +20,7 @@ use crate::{
     network::Quality,
     reach::{Place, Reach},
     violation::{Check, Violation},
-    world::{Options, World, deed::Deed},
+    world::{Options, World, deed::Deed, speech::Talk},
 };
 
 /// What to run.
@@ -152,7 +152,21 @@ fn draw_options(prng: &mut Prng, order: &Order, token: Duration) -> Options {
         log: order.log,
         live: order.live,
         frames: order.frames,
+        talk: Some(draw_talk(prng)),
     }
+}
+
+/// How much is said: each run some thousand messages.
+fn draw_talk(prng: &mut Prng) -> Talk {
+    let mut talk = Talk::plain();
+    talk.gap = Duration::from_millis(20 + prng.below(250));
+    if prng.below(4) == 0 {
+        talk.small = 3000;
+    }
+    if prng.below(8) == 0 {
+        talk.large = 300_000;
+    }
+    talk
 }
 
 /// The kinds of faults of a run: at least four, unless told which.
@@ -201,7 +215,21 @@ fn live(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
     // Nodes that have just started grant nothing for a while.
     world.run_for(token)?;
     stay_quiet(world, token * 3)?;
-    die_quietly(world, prng)
+    die_quietly(world, prng)?;
+    come_to_rest(world)
+}
+
+/// Nobody says anything any more: everything that was accepted has arrived everywhere.
+fn come_to_rest(world: &mut World) -> Check {
+    world.talk(None);
+    world.run_for(world.cluster().token)?;
+    let (accepted, delivered) = (world.messages.accepted, world.messages.delivered);
+    world.reach.add(Place::Messages, accepted);
+    world.reach.add(Place::Deliveries, delivered);
+    match world.living().first() {
+        Some(&host) => world.check_at_rest(host),
+        None => Ok(()),
+    }
 }
 
 fn start_all(world: &mut World, prng: &mut Prng) {

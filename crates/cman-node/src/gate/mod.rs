@@ -38,6 +38,7 @@ use cman_wire::{
 use core::{net::SocketAddr, time::Duration};
 use refusals::{Refusal, Refusals};
 use sending::Outgoing;
+pub(crate) use sending::ROOM;
 use session::{Incoming, Session, Slot};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use strangers::Strangers;

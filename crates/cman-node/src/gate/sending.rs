@@ -5,7 +5,7 @@ use cman_types::{MemberId, NodeId, limits::DATAGRAM_MAX};
 use cman_wire::{Frame, HEADER_SIZE, Header, Packer, WIRE_VERSION};
 
 /// What one datagram carries of frames, in bytes.
-const ROOM: usize = DATAGRAM_MAX - HEADER_SIZE - SEAL_MAX;
+pub(crate) const ROOM: usize = DATAGRAM_MAX - HEADER_SIZE - SEAL_MAX;
 
 /// One lane out of this node.
 #[derive(Debug)]

@@ -36,6 +36,7 @@ impl Engine {
     /// Gives the working view up and looks for another.
     pub(crate) fn become_candidate(&mut self, now: Instant, listen: Duration) {
         self.wishes.clear();
+        self.freeze_stream();
         self.phase = Phase::Candidate(Candidate::new(now, listen));
     }
 

@@ -71,6 +71,9 @@ impl Engine {
         if !acting && now >= hub.check_at && !self.stall.must_not_accuse(now) {
             self.judge_silence(now);
         }
+        if !acting && !self.stall.must_not_accuse(now) {
+            self.judge_laggards(now);
+        }
         if beat && self.hub().is_some() {
             self.send_beat(now);
         }

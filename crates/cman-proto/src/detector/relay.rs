@@ -44,6 +44,11 @@ impl Routes {
         self.to.get(target).into_iter().flatten().map(|&(relay, _)| relay)
     }
 
+    /// Members that may not hear this node directly.
+    pub(crate) fn targets(&self) -> Vec<MemberId> {
+        self.to.keys().copied().collect()
+    }
+
     /// Forgets what was of no use since `limit`.
     pub(crate) fn expire(&mut self, limit: Instant) {
         self.to.retain(|_, relays| {

@@ -4,7 +4,7 @@ use cman_types::{Instant, MemberId, NodeSet, ViewId};
 use cman_wire::{
     Frame,
     frame::{
-        Commit, Flush, Gone, Holdings, Install, Nack, NackReason, Propose, Recover, Recovered,
+        Commit, Flush, Gone, Install, Nack, NackReason, Propose, Recover, Recovered,
     },
 };
 use core::time::Duration;
@@ -88,6 +88,7 @@ impl Engine {
     /// Accepts: from now on nothing of the old view is sent, taken or delivered.
     fn freeze(&mut self, now: Instant, from: MemberId, propose: Propose) {
         self.promised = Some(propose.ballot);
+        self.freeze_stream();
         self.saw_epoch(propose.ballot.epoch);
         for member in &propose.members {
             if member.address.port() != 0 {
@@ -102,7 +103,7 @@ impl Engine {
             since: now,
             planned: None,
             progress: now,
-            role: Role::Participant { recovered: false, resend_at: Instant::FAR },
+            role: Role::Participant { plan: None, recovered: false, resend_at: Instant::FAR },
         });
         self.send(from, Frame::Flush(flush));
     }
@@ -119,6 +120,7 @@ impl Engine {
     /// What was held at the freeze, and what this node vouches for.
     pub(crate) fn make_flush(&self, now: Instant, propose: &Propose) -> Flush {
         let named: NodeSet = propose.members.iter().map(|member| member.id.node).collect();
+        let (index, holdings) = self.holdings();
         let lost = |id: &MemberId| !propose.gone.contains(id) && !named.contains(id.node);
         Flush {
             ballot: propose.ballot,
@@ -135,7 +137,8 @@ impl Engine {
             fresh: !self.took_part,
             hub_leases: self.book.outstanding(now, lost),
             promised: self.lease.promised(now).map(|(hub, left)| (hub.node, left)).collect(),
-            holdings: Holdings::default(),
+            index,
+            holdings,
         }
     }
 
@@ -147,6 +150,7 @@ impl Engine {
             let frozen = std::mem::replace(&mut self.phase, Phase::Ended);
             self.install(now, &propose, &plan, Duration::ZERO, Duration::ZERO);
             self.phase = frozen;
+            self.freeze_stream();
         }
         self.answer_again(now, from, commit.ballot);
     }
@@ -158,22 +162,77 @@ impl Engine {
         if ours.is_none_or(|lineage| lineage.origin != origin) {
             return;
         }
-        let again = now + self.resend_after();
         let Some(frozen) = self.answering(from, recover.ballot) else { return };
         frozen.progress = now;
         frozen.planned.get_or_insert(now);
-        frozen.role = Role::Participant { recovered: true, resend_at: again };
+        let Role::Participant { plan, recovered, resend_at } = &mut frozen.role else { return };
+        *resend_at = now;
+        if plan.is_none() {
+            *plan = Some(recover.plan.clone());
+            *recovered = false;
+            self.recover_stream(now, &recover.plan);
+        }
+        self.tell_recovered(now);
+    }
+
+    /// The stream may have got the last of what the plan asks for: R-26.
+    pub(crate) fn check_recovered(&mut self, now: Instant) {
+        let Phase::Frozen(frozen) = &self.phase else { return };
+        match &frozen.role {
+            Role::Participant { plan: Some(_), recovered: false, .. } if self.missing() == 0 => {
+                self.confirm(now);
+            }
+            Role::Proposer(proposer) => {
+                let waits = proposer.plan.is_some() && !proposer.recovered.contains(&self.me());
+                if waits && self.missing() == 0 {
+                    self.confirm_own(now);
+                }
+            }
+            Role::Participant { .. } => {}
+        }
+    }
+
+    /// Holds everything: the ballot is pending until something is installed.
+    fn confirm(&mut self, now: Instant) {
+        let me = self.me();
+        let Phase::Frozen(frozen) = &mut self.phase else { return };
         let propose = frozen.propose.clone();
+        let Role::Participant { plan: Some(plan), recovered, resend_at } = &mut frozen.role else {
+            return;
+        };
+        *recovered = true;
+        *resend_at = now;
+        frozen.progress = now;
+        let plan = plan.clone();
         let departing = propose.departing.contains(me.node);
         let removing = propose.removing.contains(me.node);
-        if !self.pending.iter().any(|pending| pending.propose.ballot == recover.ballot) {
-            self.pending.push(Pending { propose, plan: recover.plan });
+        if !self.pending.iter().any(|pending| pending.propose.ballot == propose.ballot) {
+            self.pending.push(Pending { propose, plan });
         }
         if departing {
             self.depart(removing);
-            self.send(from, Frame::Gone(Gone { ballot: recover.ballot }));
         }
-        self.send(from, Frame::Recovered(Recovered { ballot: recover.ballot }));
+        self.tell_recovered(now);
+    }
+
+    /// Tells the proposer that everything is here, or how much is missing.
+    fn tell_recovered(&mut self, now: Instant) {
+        let again = now + self.resend_after();
+        let missing = self.missing();
+        let me = self.me();
+        let Phase::Frozen(frozen) = &mut self.phase else { return };
+        let Role::Participant { recovered, resend_at, .. } = &mut frozen.role else { return };
+        if now < *resend_at {
+            return;
+        }
+        *resend_at = again;
+        let ballot = frozen.propose.ballot;
+        let gone = *recovered && frozen.propose.departing.contains(me.node);
+        let missing = if *recovered { 0 } else { missing.max(1) };
+        if gone {
+            self.send(ballot.coordinator, Frame::Gone(Gone { ballot }));
+        }
+        self.send(ballot.coordinator, Frame::Recovered(Recovered { ballot, missing }));
     }
 
     /// The ballot that this node answers, if it is the one meant.
@@ -214,6 +273,8 @@ impl Engine {
         };
         let Pending { propose, plan } = self.pending.swap_remove(at);
         if propose.departing.contains(self.me().node) {
+            // What goes with the others is delivered here too.
+            self.close_stream(&plan);
             self.end_leaving();
             return false;
         }
@@ -223,19 +284,14 @@ impl Engine {
 
     pub(crate) fn tick_frozen(&mut self, now: Instant) {
         let limit = self.cfg.timing.share(150);
-        let again = now + self.resend_after();
-        let Phase::Frozen(frozen) = &mut self.phase else { return };
-        let (proposer, ballot) = (frozen.propose.ballot.coordinator, frozen.propose.ballot);
+        let Phase::Frozen(frozen) = &self.phase else { return };
         let stuck = now.since(frozen.progress) >= limit;
-        match &mut frozen.role {
+        match &frozen.role {
             Role::Proposer(_) => self.tick_proposer(now),
             Role::Participant { .. } if stuck => {
                 self.become_candidate(now, self.cfg.timing.share(10));
             }
-            Role::Participant { recovered: true, resend_at } if now >= *resend_at => {
-                *resend_at = again;
-                self.send(proposer, Frame::Recovered(Recovered { ballot }));
-            }
+            Role::Participant { plan: Some(_), .. } => self.tell_recovered(now),
             Role::Participant { .. } => {}
         }
     }

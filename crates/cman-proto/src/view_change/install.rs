@@ -22,6 +22,7 @@ impl Engine {
         flush: Duration,
         recover: Duration,
     ) {
+        self.close_stream(plan);
         let old = self.view.take();
         let stays = |member: &&Member| !propose.departing.contains(member.id.node);
         let members = propose.members.iter().filter(stays).copied().collect();
@@ -52,6 +53,7 @@ impl Engine {
         self.view = Some(view);
         self.phase = Phase::Normal(Normal { hub, watch });
         self.emit(Event::View(Box::new(event)));
+        self.open_stream(now);
     }
 
     /// The others remember what this node's disk forgot: that it gave up its votes.
@@ -112,7 +114,7 @@ impl Engine {
         let larger = old.is_none_or(|old| event.view.members.len() * 2 >= old.members.len());
         for change in &event.changes {
             match change.reason {
-                Reason::Silent | Reason::Unresponsive | Reason::Parted => {
+                Reason::Silent | Reason::Unresponsive | Reason::Parted | Reason::Lagging => {
                     if larger && event.left.contains(&change.node) {
                         self.holds.lost(now, change.node, token);
                         if was_coordinator == Some(change.node) {

@@ -6,7 +6,7 @@ use cman_wire::frame::{Flush, Lineage, Plan, Propose};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use crate::phase::Pending;
+use crate::{messages::sequences, phase::Pending};
 
 /// Members that must first install a view that was half installed, and which: one that they
 /// confirmed and that another member of this ballot installed; or one whose coordinator is gone
@@ -74,12 +74,16 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
     }
     let lineages = lineages
         .into_iter()
-        .map(|(origin, (members, leases))| Lineage {
+        .map(|(origin, (members, leases))| {
+            let (sequence, stable) =
+                origin.map_or_else(Default::default, |origin| sequences(flushes, origin));
+            Lineage {
             origin,
             members,
             leases: leases.into_iter().collect(),
-            stable: 0,
-            sequence: Vec::new(),
+            stable,
+            sequence,
+        }
         })
         .collect();
     Plan {

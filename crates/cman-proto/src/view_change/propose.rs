@@ -49,6 +49,7 @@ impl Engine {
         let ballot = ViewId { epoch: self.epochs.seen.next(), coordinator: me.id };
         self.saw_epoch(ballot.epoch);
         self.promised = Some(ballot);
+        self.freeze_stream();
         let propose = Propose {
             ballot,
             wire_version: self.common_wire(&draft.members),
@@ -64,6 +65,7 @@ impl Engine {
             committing: BTreeMap::new(),
             plan: None,
             recovered: BTreeSet::new(),
+            missing: BTreeMap::new(),
             resend_at: now + self.resend_after(),
             deadline: now + self.cfg.timing.share(50),
             retry_at: None,
@@ -231,6 +233,7 @@ impl Engine {
         let frozen = std::mem::replace(&mut self.phase, Phase::Ended);
         self.install(now, &propose, &plan, Duration::ZERO, Duration::ZERO);
         self.phase = frozen;
+        self.freeze_stream();
         let me = self.me();
         let Phase::Frozen(frozen) = &self.phase else { return };
         let own = self.make_flush(now, &frozen.propose);
@@ -241,29 +244,47 @@ impl Engine {
 
     /// Everybody answered: says how the last views end, and asks all to get there.
     fn make_plan(&mut self, now: Instant) {
-        let me = self.me();
         let patience = self.cfg.timing.token;
         let Phase::Frozen(frozen) = &mut self.phase else { return };
         let Role::Proposer(proposer) = &mut frozen.role else { return };
         let plan = build_plan(&frozen.propose, &proposer.flushes);
         proposer.plan = Some(plan.clone());
-        proposer.recovered.insert(me);
         proposer.deadline = now + patience;
         frozen.planned = Some(now);
         frozen.progress = now;
         let propose = frozen.propose.clone();
         let recover = Recover { ballot: propose.ballot, plan: plan.clone() };
         self.cast(&propose, &Frame::Recover(recover));
-        self.pending.push(Pending { propose, plan });
+        self.recover_stream(now, &plan);
+        self.check_recovered(now);
+    }
+
+    /// This proposer itself holds everything that the plan asks for.
+    pub(crate) fn confirm_own(&mut self, now: Instant) {
+        let me = self.me();
+        let Phase::Frozen(Frozen { propose, progress, role: Role::Proposer(proposer), .. }) =
+            &mut self.phase
+        else {
+            return;
+        };
+        let Some(plan) = proposer.plan.clone() else { return };
+        proposer.recovered.insert(me);
+        *progress = now;
+        self.pending.push(Pending { propose: propose.clone(), plan });
         self.advance(now);
     }
 
     pub(crate) fn on_recovered(&mut self, now: Instant, from: MemberId, recovered: &Recovered) {
         if let Some((frozen, proposer)) = self.proposing(recovered.ballot) {
-            if proposer.plan.is_some() && frozen.0.members.iter().any(|m| m.id == from) {
+            if proposer.plan.is_none() || !frozen.0.members.iter().any(|m| m.id == from) {
+                return;
+            }
+            *frozen.1 = now;
+            if recovered.missing == 0 {
                 proposer.recovered.insert(from);
-                *frozen.1 = now;
                 self.advance(now);
+            } else {
+                self.wait_for_recovery(now, from, recovered.missing);
             }
         } else if self.view.as_ref().is_some_and(|view| view.id == recovered.ballot)
             && self.wishes.may_answer(now, from.node, self.resend_after())
@@ -271,6 +292,28 @@ impl Engine {
             // Late: the install was lost on its way.
             self.send(from, Frame::Install(Install { ballot: recovered.ballot }));
         }
+    }
+
+    /// A member lacks something yet. While that shrinks it gets more time, up to four tokens; the
+    /// others are told, so that they wait too.
+    fn wait_for_recovery(&mut self, now: Instant, from: MemberId, missing: u32) {
+        let token = self.cfg.timing.token;
+        let Phase::Frozen(Frozen { propose, planned, role: Role::Proposer(proposer), .. }) =
+            &mut self.phase
+        else {
+            return;
+        };
+        let least = proposer.missing.entry(from).or_insert(u32::MAX);
+        let latest = planned.unwrap_or(now) + token * 4;
+        if missing >= *least || proposer.deadline >= (now + token / 2).min(latest) {
+            *least = missing.min(*least);
+            return;
+        }
+        *least = missing;
+        proposer.deadline = (now + token).min(latest);
+        let Some(plan) = proposer.plan.clone() else { return };
+        let propose = propose.clone();
+        self.cast(&propose, &Frame::Recover(Recover { ballot: propose.ballot, plan }));
     }
 
     /// Everybody holds everything: decided.

@@ -143,6 +143,7 @@ fn flush() -> Frame {
         fresh: true,
         hub_leases: vec![(node(3), ms(700))],
         promised: vec![(node(2), ms(900))],
+        index: 1,
         holdings: Holdings {
             delivered: 5,
             stable: 4,
@@ -201,7 +202,7 @@ pub(super) fn all() -> Vec<Frame> {
         Frame::Nack(Nack { ballot, epoch_seen: Epoch(19), reason: NackReason::Held }),
         Frame::Commit(Commit { ballot, view }),
         recover(),
-        Frame::Recovered(Recovered { ballot }),
+        Frame::Recovered(Recovered { ballot, missing: 3 }),
         Frame::Install(Install { ballot }),
         Frame::Moved(Moved { view, members: nodes(&[1, 2]) }),
         Frame::Leave(Leave { view, remove: true }),

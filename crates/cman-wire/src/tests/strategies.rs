@@ -256,6 +256,7 @@ prop_compose! {
         fresh: bool,
         hub_leases in leases(),
         promised in leases(),
+        index: u16,
         delivered: u64,
         stable: u64,
         units in vec(any::<(u16, u64, u64)>(), 0..9),
@@ -264,7 +265,7 @@ prop_compose! {
         let holdings = Holdings { delivered, stable, units, records };
         Frame::Flush(Flush {
             ballot, origin, pending, epoch_seen, basis, removed_self, fresh, hub_leases, promised,
-            holdings,
+            index, holdings,
         })
     }
 }
@@ -316,7 +317,8 @@ fn small() -> impl Strategy<Value = Frame> {
             Frame::Nack(Nack { ballot, epoch_seen, reason })
         }),
         (view_id(), view_id()).prop_map(|(ballot, view)| Frame::Commit(Commit { ballot, view })),
-        view_id().prop_map(|ballot| Frame::Recovered(Recovered { ballot })),
+        (view_id(), any::<u32>())
+            .prop_map(|(ballot, missing)| Frame::Recovered(Recovered { ballot, missing })),
         view_id().prop_map(|ballot| Frame::Install(Install { ballot })),
         (view_id(), nodes()).prop_map(|(view, members)| Frame::Moved(Moved { view, members })),
         (view_id(), any::<bool>()).prop_map(|(view, remove)| Frame::Leave(Leave { view, remove })),

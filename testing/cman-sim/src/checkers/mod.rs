@@ -14,6 +14,7 @@
 //! | [`votes`] | votes counted by a second, simple implementation | architecture 4 |
 //! | [`freshness`] | nobody counts as heard later than its datagrams arrived | R-14 |
 //! | [`sleepers`] | who slept accuses nobody | R-14 |
+//! | [`messages`] | messages: order, virtual synchrony, self-delivery, safety | architecture 2, 3, 5 |
 //! | [`nonces`] | no key and nonce is used twice | architecture, Security |
 //! | [`work`] | datagrams and wake-ups are bounded | section 14 |
 //!
@@ -28,6 +29,7 @@ pub mod freshness;
 pub mod lease;
 pub mod lineage;
 pub mod lives;
+pub mod messages;
 pub mod nonces;
 pub mod sleepers;
 pub mod statement;

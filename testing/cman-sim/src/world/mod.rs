@@ -5,10 +5,12 @@
 //! | this one | time, lives, stalls, wake-ups: what the daemon's loop and the machine do |
 //! | [`traffic`] | datagrams on their way, old ones replayed |
 //! | [`observe`] | what nodes say, handed to the checkers |
+//! | [`speech`] | nodes send messages |
 //! | [`deed`] | what is done to the world: faults and their ends |
 
 pub mod deed;
 mod observe;
+pub mod speech;
 mod traffic;
 
 use cman_node::{Command, Node, Store, Stored};
@@ -20,7 +22,9 @@ use std::{
 };
 
 use crate::{
-    checkers::{epochs::Epochs, sleepers::Sleepers, votes::Votes, work::Work},
+    checkers::{
+        epochs::Epochs, messages::Messages, sleepers::Sleepers, votes::Votes, work::Work,
+    },
     cipher::{Ledger, SimCipher},
     clock::{Clock, ERROR_MAX, PERFECT, Real, nanos},
     cluster::{Birth, Cluster, address},
@@ -35,6 +39,7 @@ use crate::{
     violation::{Check, Violation},
 };
 use deed::Deed;
+use speech::Talk;
 use traffic::Recorder;
 
 /// Milliseconds of the wall clock when the world begins.
@@ -58,6 +63,8 @@ enum Happening {
     Deed { generation: u32, deed: Box<Deed> },
     /// Somebody's state is looked at.
     Look { host: usize },
+    /// A host has something to say.
+    Speak { host: usize },
 }
 
 /// How a world is set up.
@@ -81,6 +88,8 @@ pub struct Options {
     pub live: bool,
     /// Whether the log names all frames, beats included.
     pub frames: bool,
+    /// How much nodes say to each other, if anything.
+    pub talk: Option<Talk>,
 }
 
 impl Options {
@@ -97,6 +106,7 @@ impl Options {
             log: false,
             live: false,
             frames: false,
+            talk: None,
         }
     }
 }
@@ -116,6 +126,8 @@ pub struct World {
     pub history: History,
     /// The truth about votes.
     pub votes: Votes,
+    /// The truth about messages.
+    pub messages: Messages,
     /// What this run reached.
     pub reach: Reach,
     /// Faults that wait for a frame.
@@ -168,6 +180,7 @@ impl World {
             prng,
             history: History::default(),
             votes: Votes::default(),
+            messages: Messages::default(),
             reach: Reach::default(),
             triggers: Triggers::default(),
             columns: Columns::new(options.log, options.live),
@@ -191,6 +204,9 @@ impl World {
                 let first = nanos(LOOK_EVERY) * (host as u64 + 1) / count as u64;
                 world.queue.push(first, Happening::Look { host });
             }
+        }
+        for host in 0..count {
+            world.speak_later(host);
         }
         world.columns.head(&world.hosts);
         world
@@ -291,6 +307,7 @@ impl World {
                 self.look(host);
                 self.queue.push(self.now + nanos(LOOK_EVERY), Happening::Look { host });
             }
+            Happening::Speak { host } => self.speak(host),
         }
     }
 

@@ -2,12 +2,14 @@
 
 use cman_node::{Event, Status, ViewEvent};
 use cman_wire::frame::Reason;
-use std::rc::Rc;
+use std::{collections::VecDeque, rc::Rc};
 
 use super::World;
 use crate::{
     checkers::{
-        agreement, confirmed, decided, freshness, lease, lineage, lives, nonces, statement,
+        agreement, confirmed, decided, freshness, lease, lineage, lives,
+        messages::Phase,
+        nonces, statement,
     },
     clock::nanos,
     host::{Claim, End},
@@ -18,12 +20,30 @@ use crate::{
 impl World {
     /// Takes all events of the node of a host.
     pub(super) fn hear_events(&mut self, index: usize) {
+        let mut batch = VecDeque::new();
+        let mut transitional = false;
         while let Some(life) = &mut self.hosts[index].life {
-            let Some(event) = life.node.poll_event() else {
+            batch.extend(core::iter::from_fn(|| life.node.poll_event()));
+            // What is delivered together with the end of a view is part of that end.
+            let ends = |event: &Event| matches!(event, Event::Transitional(_));
+            let closing = batch.iter().any(ends);
+            let Some(event) = batch.pop_front() else {
                 return;
             };
             match event {
+                Event::Deliver(deliver) => {
+                    let phase = match (closing, transitional) {
+                        (true, _) => Phase::Closing,
+                        (false, true) => Phase::Transitional,
+                        (false, false) => Phase::Working,
+                    };
+                    let check = self.delivers(index, &deliver, phase);
+                    self.checked(check);
+                }
+                Event::Transitional(_) => transitional = true,
+                Event::Room => {}
                 Event::View(event) => {
+                    transitional = false;
                     let check = self.installs(index, &event);
                     self.checked(check);
                 }
@@ -69,9 +89,14 @@ impl World {
         self.epochs.check(index, &me, view.id)?;
         let previous = self.history.install(self.now, me, view.id, view.ids());
         lineage::check(&self.history, &me, previous, event)?;
+        self.messages.install(me, previous, view.id)?;
         let cluster = Rc::clone(&self.hosts[index].cluster);
         self.votes.install(&cluster, me, view);
         self.reach.hit(Place::Views);
+        let lagging = event.reasons.iter().any(|came| came.reason == Reason::Lagging);
+        if lagging && view.id.coordinator == me {
+            self.reach.hit(Place::Laggards);
+        }
         let merged = event.reasons.iter().any(|came| came.reason == Reason::Merged);
         if merged && view.id.coordinator == me {
             self.reach.hit(Place::Merges);

@@ -37,7 +37,8 @@ impl World {
             let Some(transmit) = life.node.poll_transmit() else {
                 break;
             };
-            count += 1;
+            // What messages cost depends on how much is said.
+            count += u64::from(transmit.lane == Lane::Control);
             let peek = peek(&transmit.bytes);
             self.note_sent(index, &peek);
             let struck = self.triggers.sent(index, &peek);

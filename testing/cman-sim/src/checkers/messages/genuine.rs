@@ -1,0 +1,73 @@
+//! Architecture, invariant 3: what is delivered was sent by its sender, whole and unchanged.
+
+use cman_node::Deliver;
+use cman_types::{MemberId, Prng};
+
+use super::Key;
+use crate::violation::{Check, Violation};
+
+/// Bytes of the service's tag and the number.
+const HEAD: usize = 9;
+
+/// The tag of a service that nobody offers: nodes hand such messages on and do nothing else.
+const TAG: u8 = 0;
+
+/// What a message of at least `length` bytes says: its number, and bytes that follow from it.
+pub(super) fn payload(key: &Key, length: usize) -> Vec<u8> {
+    let mut bytes = vec![TAG];
+    bytes.extend_from_slice(&key.number.to_be_bytes());
+    let mut prng = Prng::new(key.number ^ key.sender.incarnation.0);
+    while bytes.len() < length {
+        bytes.extend_from_slice(&prng.next_u64().to_be_bytes());
+    }
+    bytes.truncate(length.max(HEAD));
+    bytes
+}
+
+/// Compares a delivery with what was sent: its length and whether it was to be safe.
+pub(super) fn check(
+    me: &MemberId,
+    deliver: &Deliver,
+    sent: impl Fn(u64) -> Option<(usize, bool)>,
+) -> Result<Key, Violation> {
+    let fail = |what| Err(Violation::new("genuine messages", &[me.node], what));
+    let number = deliver.payload.get(1..HEAD).and_then(|bytes| bytes.try_into().ok());
+    let Some(number) = number.map(u64::from_be_bytes) else {
+        return fail(format!("{} bytes of {:?}", deliver.payload.len(), deliver.sender));
+    };
+    let key = Key { sender: deliver.sender, number };
+    let Some((length, safe)) = sent(number) else {
+        return fail(format!("{key:?} was never sent"));
+    };
+    if deliver.safe != safe {
+        return fail(format!("{key:?} arrives with safe {}", deliver.safe));
+    }
+    if *deliver.payload != *payload(&key, length) {
+        return fail(format!("{key:?} was changed on its way"));
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{life, view};
+
+    fn deliver(payload: Vec<u8>) -> Deliver {
+        let payload = payload.into();
+        Deliver { view: view(5, &[1]).id, sender: life(2), number: 1, safe: false, payload }
+    }
+
+    #[test]
+    fn what_was_changed_or_never_sent_is_found() {
+        let key = Key { sender: life(2), number: 3 };
+        let good = payload(&key, 40);
+        let sent = |number| (number == 3).then_some((40, false));
+        assert_eq!(check(&life(1), &deliver(good.clone()), sent).unwrap(), key);
+        let mut bad = good.clone();
+        bad[20] ^= 1;
+        assert!(check(&life(1), &deliver(bad), sent).is_err());
+        assert!(check(&life(1), &deliver(good[..39].to_vec()), sent).is_err());
+        assert!(check(&life(1), &deliver(good), |_| None).is_err());
+    }
+}
