@@ -1,8 +1,15 @@
 //! Bytes to messages and back.
 
-use crate::{hello::VERSIONS, kind, message::Message};
+use crate::{
+    group::{self, GROUP_BODY_MAX, GroupEvent, NameCache},
+    hello::VERSIONS,
+    kind,
+    message::Message,
+    request::Request,
+};
+use bytes::{Bytes, BytesMut};
 
-/// Longest body, in bytes.
+/// Longest body, in bytes, but for messages to groups, which have [`GROUP_BODY_MAX`].
 pub const BODY_MAX: usize = 1 << 20;
 /// Length of the header before each body, in bytes.
 pub const HEADER_LEN: usize = 8;
@@ -12,7 +19,7 @@ pub const HEADER_LEN: usize = 8;
 #[non_exhaustive]
 pub enum EncodeError {
     /// It would be longer than any reader accepts.
-    #[error("message of kind {kind:#06x} has a body of {len} bytes, more than {BODY_MAX}")]
+    #[error("message of kind {kind:#06x} has a body of {len} bytes, more than {}", body_max(*.kind))]
     TooLong {
         /// Its kind.
         kind: u16,
@@ -42,7 +49,7 @@ pub enum DecodeError {
         source: postcard::Error,
     },
     /// The header announces more than anybody sends. Nothing after it can be read.
-    #[error("message of kind {kind:#06x} announces {len} bytes, more than {BODY_MAX}")]
+    #[error("message of kind {kind:#06x} announces {len} bytes, more than {}", body_max(*.kind))]
     TooLong {
         /// Its kind.
         kind: u16,
@@ -59,11 +66,41 @@ pub enum DecodeError {
     },
 }
 
+/// Longest body of a message of this kind, in bytes.
+const fn body_max(kind: u16) -> usize {
+    match kind {
+        kind::GROUP_SEND | kind::EVENT_GROUP_MESSAGE => GROUP_BODY_MAX,
+        _ => BODY_MAX,
+    }
+}
+
 /// The bytes of a message.
 ///
 /// # Errors
-/// When its body is longer than [`BODY_MAX`].
+/// When its body is longer than its kind may have.
 pub fn encode(message: &Message) -> Result<Vec<u8>, EncodeError> {
+    match message {
+        Message::Group(GroupEvent::Message(message)) => {
+            let mut frame = Vec::with_capacity(group::HEAD_MAX + message.payload.len());
+            group::put_message_head(message, &mut frame);
+            with_payload(kind::EVENT_GROUP_MESSAGE, frame, &message.payload)
+        }
+        Message::Request(Request::GroupSend { group, payload, safe }) => {
+            let mut frame = Vec::with_capacity(group::HEAD_MAX + payload.len());
+            group::put_send_head(group, payload.len(), *safe, &mut frame);
+            with_payload(kind::GROUP_SEND, frame, payload)
+        }
+        message => encode_cold(message),
+    }
+}
+
+fn with_payload(kind: u16, mut frame: Vec<u8>, payload: &[u8]) -> Result<Vec<u8>, EncodeError> {
+    frame.extend_from_slice(payload);
+    let len = frame.len().saturating_sub(HEADER_LEN);
+    if len > GROUP_BODY_MAX { Err(EncodeError::TooLong { kind, len }) } else { Ok(frame) }
+}
+
+fn encode_cold(message: &Message) -> Result<Vec<u8>, EncodeError> {
     let kind = message.kind();
     let mut frame = message
         .write_body(vec![0; HEADER_LEN])
@@ -72,36 +109,43 @@ pub fn encode(message: &Message) -> Result<Vec<u8>, EncodeError> {
     let Some(wire_len) = u32::try_from(len).ok().filter(|_| len <= BODY_MAX) else {
         return Err(EncodeError::TooLong { kind, len });
     };
-    let header = Header { len: wire_len, kind, version: *VERSIONS.end() };
     if let Some(place) = frame.first_chunk_mut() {
-        *place = header.to_bytes();
+        *place = Header::new(wire_len, kind).to_bytes();
     }
     Ok(frame)
 }
 
 /// Makes messages of the bytes of a stream, however they are cut.
 ///
-/// Call [`feed`](Self::feed) with what arrived, then [`next_message`](Self::next_message) until it
-/// yields `None`. It never holds more than one frame of [`BODY_MAX`] and what was fed last.
+/// Call [`feed`](Self::feed) with what arrived, or read it straight into
+/// [`buffer`](Self::buffer), then call [`next_message`](Self::next_message) until it yields
+/// `None`. It never holds more than one frame and what was fed last. The payloads of messages to
+/// groups are not copied: they keep the piece of the buffer alive that they stand in.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    bytes: Vec<u8>,
-    /// Bytes at the front that were already read.
-    read: usize,
+    bytes: BytesMut,
+    names: NameCache,
 }
 
 impl Decoder {
     /// A decoder that has seen nothing.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { bytes: Vec::new(), read: 0 }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Takes bytes in the order in which they arrived.
     pub fn feed(&mut self, bytes: &[u8]) {
-        self.bytes.drain(..self.read);
-        self.read = 0;
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Where bytes can be read to, behind what is there; with room for at least `room` more.
+    pub fn buffer(&mut self, room: usize) -> &mut BytesMut {
+        if self.bytes.capacity().saturating_sub(self.bytes.len()) < room {
+            // Room for a few reads, so that the rest is not moved each time.
+            self.bytes.reserve(room.saturating_mul(4));
+        }
+        &mut self.bytes
     }
 
     /// The next whole message, or `None` until more bytes are fed.
@@ -110,44 +154,54 @@ impl Decoder {
     /// [`DecodeError::TooLong`] again and again; the others once, and then goes on behind the
     /// message.
     pub fn next_message(&mut self) -> Result<Option<Message>, DecodeError> {
-        let unread = self.bytes.get(self.read..).unwrap_or_default();
-        let Some((header, rest)) = unread.split_first_chunk() else { return Ok(None) };
+        let Some(header) = self.bytes.first_chunk() else { return Ok(None) };
         let Header { len, kind, version } = Header::from_bytes(*header);
         let len = usize::try_from(len).unwrap_or(usize::MAX);
-        if len > BODY_MAX {
+        if len > body_max(kind) {
             return Err(DecodeError::TooLong { kind, len });
         }
-        let Some(body) = rest.get(..len) else { return Ok(None) };
-        let message = decode_body(kind, version, body);
-        self.read = self.read.saturating_add(HEADER_LEN).saturating_add(len);
-        message.map(Some)
+        let end = HEADER_LEN.saturating_add(len);
+        if self.bytes.len() < end {
+            return Ok(None);
+        }
+        let body = self.bytes.split_to(end).freeze().split_off(HEADER_LEN);
+        decode_body(kind, version, body, &mut self.names).map(Some)
     }
 
     /// Whether a message has begun and not ended: at the end of a stream, whether it was cut off.
     #[must_use]
-    pub const fn is_inside_message(&self) -> bool {
-        self.read < self.bytes.len()
+    pub fn is_inside_message(&self) -> bool {
+        !self.bytes.is_empty()
     }
 }
 
-fn decode_body(kind: u16, version: u16, body: &[u8]) -> Result<Message, DecodeError> {
+fn decode_body(
+    kind: u16,
+    version: u16,
+    body: Bytes,
+    names: &mut NameCache,
+) -> Result<Message, DecodeError> {
     // The greetings have the same layout in all versions: they are how a version is agreed.
     let is_greeting = kind & !kind::REPLY == kind::HELLO;
     if !is_greeting && !VERSIONS.contains(&version) {
         return Err(DecodeError::Version { kind, version });
     }
-    Message::read_body(kind, body).map_err(|source| DecodeError::Body { kind, source })
+    Message::read_body(kind, body, names).map_err(|source| DecodeError::Body { kind, source })
 }
 
 /// What stands before each body.
-struct Header {
+pub(crate) struct Header {
     len: u32,
     kind: u16,
     version: u16,
 }
 
 impl Header {
-    fn to_bytes(&self) -> [u8; HEADER_LEN] {
+    pub(crate) const fn new(len: u32, kind: u16) -> Self {
+        Self { len, kind, version: *VERSIONS.end() }
+    }
+
+    pub(crate) fn to_bytes(&self) -> [u8; HEADER_LEN] {
         let [a, b, c, d] = self.len.to_le_bytes();
         let [e, f] = self.kind.to_le_bytes();
         let [g, h] = self.version.to_le_bytes();

@@ -20,6 +20,16 @@ pub const RECORDER: u16 = 0x0015;
 pub const LEAVE: u16 = 0x0020;
 /// Request: see [`Request::Kill`](crate::Request::Kill).
 pub const KILL: u16 = 0x0021;
+/// Request: see [`Request::GroupJoin`](crate::Request::GroupJoin).
+pub const GROUP_JOIN: u16 = 0x0030;
+/// Request: see [`Request::GroupLeave`](crate::Request::GroupLeave).
+pub const GROUP_LEAVE: u16 = 0x0031;
+/// Request: see [`Request::GroupSend`](crate::Request::GroupSend).
+pub const GROUP_SEND: u16 = 0x0032;
+/// Request: see [`Request::GroupMembers`](crate::Request::GroupMembers).
+pub const GROUP_MEMBERS: u16 = 0x0033;
+/// Request: see [`Request::GroupFlush`](crate::Request::GroupFlush).
+pub const GROUP_FLUSH: u16 = 0x0034;
 
 /// First number of the events.
 pub const EVENTS: u16 = 0x4000;
@@ -35,6 +45,12 @@ pub const EVENT_LINK: u16 = EVENTS + 4;
 pub const EVENT_NODE: u16 = EVENTS + 5;
 /// Event: the daemon is about to end.
 pub const EVENT_SHUTDOWN: u16 = EVENTS + 6;
+/// Event: who is in a group has changed.
+pub const EVENT_GROUP_CONFIG: u16 = EVENTS + 7;
+/// Event: a message to a group.
+pub const EVENT_GROUP_MESSAGE: u16 = EVENTS + 8;
+/// Event: a message to a group was not sent.
+pub const EVENT_GROUP_REFUSED: u16 = EVENTS + 9;
 
 /// Set in the number of every reply.
 pub const REPLY: u16 = 0x8000;

@@ -11,7 +11,9 @@
 //! 3. The client sends [`Request`]s; each is answered by exactly one [`Reply`], in order, except
 //!    that [`Request::Recorder`] and [`Request::Logs`] are answered by chunks of which the last
 //!    one says so.
-//! 4. After [`Request::Subscribe`] [`EventMessage`]s arrive whenever something happens. The view
+//! 4. A client that joins a group gets a [`GroupEvent`] whenever something happens in it. Messages
+//!    that it sends itself are not answered, unless its [`hello::Channel`] is for calls.
+//! 5. After [`Request::Subscribe`] [`EventMessage`]s arrive whenever something happens. The view
 //!    and the quorum of that moment come first, as events, so that nothing is missed.
 //!
 //! # The frame
@@ -19,10 +21,10 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0..4 | length of the body, at most [`frame::BODY_MAX`] |
+//! | 0..4 | length of the body, at most [`frame::BODY_MAX`], or [`group::GROUP_BODY_MAX`] |
 //! | 4..6 | kind of the message, see [`kind`] |
 //! | 6..8 | protocol version of the body |
-//! | 8.. | the body, postcard |
+//! | 8.. | the body, postcard, but for messages to groups: see [`group`] |
 //!
 //! # Growing
 //! A kind nobody knows is no error: the decoder yields [`Message::Unknown`]; the daemon answers
@@ -35,6 +37,7 @@
 //! | [`kind`] | the numbers of the messages |
 //! | [`message`] | everything that can be said |
 //! | [`hello`], [`request`], [`reply`], [`event`] | its parts |
+//! | [`group`] | what happens in groups |
 //! | [`status`], [`nodes`] | the two large replies |
 //! | [`paths`] | where the sockets are |
 #![forbid(unsafe_code)]
@@ -42,6 +45,8 @@
 
 pub mod event;
 pub mod frame;
+pub mod group;
+mod group_body;
 pub mod hello;
 mod ids;
 pub mod kind;
@@ -56,7 +61,8 @@ mod tests;
 
 pub use event::{Event, EventMessage};
 pub use frame::{DecodeError, Decoder, EncodeError, encode};
-pub use hello::{Hello, Welcome};
+pub use group::{GroupConfig, GroupEvent, GroupMessage, GroupRefused};
+pub use hello::{Channel, Hello, Welcome};
 pub use message::Message;
 pub use nodes::{NodeStatus, NodesReply};
 pub use reply::{ErrorCode, ErrorReply, Reply};

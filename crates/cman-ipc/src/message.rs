@@ -2,11 +2,14 @@
 
 use crate::{
     event::{Event, EventMessage},
+    group::{self, GroupEvent, NameCache},
+    group_body::{self, PlainConfig, PlainName, PlainProcess, PlainRefused},
     hello::{Hello, Welcome},
     kind,
     reply::Reply,
     request::Request,
 };
+use bytes::Bytes;
 use cman_types::NodeId;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -16,6 +19,8 @@ use serde::{Serialize, de::DeserializeOwned};
 pub enum Message {
     /// Daemon to client: something happened.
     Event(EventMessage),
+    /// Daemon to client: something happened in a group.
+    Group(GroupEvent),
     /// Client to daemon, first.
     Hello(Hello),
     /// Daemon to client.
@@ -37,6 +42,9 @@ impl Message {
     pub fn kind(&self) -> u16 {
         match self {
             Self::Event(message) => event_kind(&message.event),
+            Self::Group(GroupEvent::Config(_)) => kind::EVENT_GROUP_CONFIG,
+            Self::Group(GroupEvent::Message(_)) => kind::EVENT_GROUP_MESSAGE,
+            Self::Group(GroupEvent::Refused(_)) => kind::EVENT_GROUP_REFUSED,
             Self::Hello(_) => kind::HELLO,
             Self::Reply(reply) => reply_kind(reply),
             Self::Request(request) => request_kind(request),
@@ -45,27 +53,49 @@ impl Message {
         }
     }
 
-    /// Appends its body to `to`.
+    /// Appends its body to `to`; messages to groups have none here.
     pub(crate) fn write_body(&self, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
         match self {
             Self::Event(message) => write_event(message, to),
-            Self::Hello(hello) => write(hello, to),
+            Self::Group(GroupEvent::Config(config)) => write(&PlainConfig::from(config), to),
+            Self::Group(GroupEvent::Refused(refused)) => write(&PlainRefused::from(refused), to),
+            Self::Hello(hello) => hello.write_body(to),
             Self::Reply(reply) => write_reply(reply, to),
             Self::Request(request) => write_request(request, to),
-            Self::Unknown { .. } => Ok(to),
-            Self::Welcome(welcome) => write(welcome, to),
+            Self::Group(GroupEvent::Message(_)) | Self::Unknown { .. } => Ok(to),
+            Self::Welcome(welcome) => welcome.write_body(to),
         }
     }
 
     /// Reads the body of a message of this kind.
-    pub(crate) fn read_body(kind: u16, body: &[u8]) -> postcard::Result<Self> {
+    pub(crate) fn read_body(
+        kind: u16,
+        body: Bytes,
+        names: &mut NameCache,
+    ) -> postcard::Result<Self> {
+        let invalid = postcard::Error::SerdeDeCustom;
+        match kind {
+            kind::EVENT_GROUP_MESSAGE => {
+                let message = group::read_message(body, names).ok_or(invalid)?;
+                Ok(Self::Group(GroupEvent::Message(message)))
+            }
+            kind::GROUP_SEND => {
+                let (group, payload, safe) = group::read_send(body, names).ok_or(invalid)?;
+                Ok(Self::Request(Request::GroupSend { group, payload, safe }))
+            }
+            kind => Self::read_cold(kind, &body),
+        }
+    }
+
+    /// The same for the kinds that come one at a time.
+    fn read_cold(kind: u16, body: &[u8]) -> postcard::Result<Self> {
         if kind::is_event(kind) {
             return read_event(kind, body);
         }
         let message = match kind {
             // These two may grow at the end.
-            kind::HELLO => Self::Hello(postcard::from_bytes(body)?),
-            kind if kind == kind::REPLY | kind::HELLO => Self::Welcome(postcard::from_bytes(body)?),
+            kind::HELLO => Self::Hello(Hello::read_body(body)?),
+            kind if kind == kind::REPLY | kind::HELLO => Self::Welcome(Welcome::read_body(body)?),
             kind if kind & kind::REPLY != 0 => return read_reply(kind, body),
             _ => return read_request(kind, body),
         };
@@ -75,6 +105,11 @@ impl Message {
 
 const fn request_kind(request: &Request) -> u16 {
     match request {
+        Request::GroupFlush => kind::GROUP_FLUSH,
+        Request::GroupJoin { .. } => kind::GROUP_JOIN,
+        Request::GroupLeave { .. } => kind::GROUP_LEAVE,
+        Request::GroupMembers { .. } => kind::GROUP_MEMBERS,
+        Request::GroupSend { .. } => kind::GROUP_SEND,
         Request::Kill { .. } => kind::KILL,
         Request::Leave { .. } => kind::LEAVE,
         Request::Logs => kind::LOGS,
@@ -90,6 +125,7 @@ const fn reply_kind(reply: &Reply) -> u16 {
     match reply {
         Reply::Done => kind::DONE,
         Reply::Error(_) => kind::ERROR,
+        Reply::GroupMembers(_) => kind::REPLY | kind::GROUP_MEMBERS,
         Reply::Logs(_) => kind::REPLY | kind::LOGS,
         Reply::Nodes(_) => kind::REPLY | kind::NODES,
         Reply::Recorder(_) => kind::REPLY | kind::RECORDER,
@@ -123,9 +159,16 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> postcard::Result<T> {
 
 fn write_request(request: &Request, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
     match request {
+        Request::GroupJoin { group, pid } => write(&(PlainName::from(group), pid), to),
+        Request::GroupLeave { group } | Request::GroupMembers { group } => {
+            write(&PlainName::from(group), to)
+        }
         Request::Kill { node } => write(&node.get(), to),
         Request::Leave { remove, force } => write(&(remove, force), to),
-        Request::Logs
+        // A message to a group is not written here.
+        Request::GroupFlush
+        | Request::GroupSend { .. }
+        | Request::Logs
         | Request::Nodes
         | Request::Recorder
         | Request::Status
@@ -137,6 +180,15 @@ fn write_request(request: &Request, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
 fn read_request(kind: u16, body: &[u8]) -> postcard::Result<Message> {
     let bodiless = |request| read::<()>(body).map(|()| request);
     let request = match kind {
+        kind::GROUP_FLUSH => bodiless(Request::GroupFlush)?,
+        kind::GROUP_JOIN => {
+            let (group, pid): (PlainName, _) = read(body)?;
+            Request::GroupJoin { group: group.try_into()?, pid }
+        }
+        kind::GROUP_LEAVE => Request::GroupLeave { group: read::<PlainName>(body)?.try_into()? },
+        kind::GROUP_MEMBERS => {
+            Request::GroupMembers { group: read::<PlainName>(body)?.try_into()? }
+        }
         kind::KILL => {
             let node = NodeId::new(read(body)?).ok_or(postcard::Error::SerdeDeCustom)?;
             Request::Kill { node }
@@ -160,6 +212,7 @@ fn write_reply(reply: &Reply, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
     match reply {
         Reply::Done => Ok(to),
         Reply::Error(error) => write(error, to),
+        Reply::GroupMembers(members) => write(&group_body::plain_processes(members), to),
         Reply::Logs(chunk) => write(chunk, to),
         Reply::Nodes(nodes) => write(nodes, to),
         Reply::Recorder(chunk) => write(chunk, to),
@@ -173,6 +226,9 @@ fn read_reply(kind: u16, body: &[u8]) -> postcard::Result<Message> {
         kind::DONE => read::<()>(body).map(|()| Reply::Done)?,
         kind::ERROR => Reply::Error(read(body)?),
         _ => match kind & !kind::REPLY {
+            kind::GROUP_MEMBERS => {
+                Reply::GroupMembers(group_body::processes(read::<Vec<PlainProcess>>(body)?)?)
+            }
             kind::LOGS => Reply::Logs(read(body)?),
             kind::NODES => Reply::Nodes(read(body)?),
             kind::RECORDER => Reply::Recorder(read(body)?),
@@ -198,6 +254,14 @@ fn write_event(message: &EventMessage, to: Vec<u8>) -> postcard::Result<Vec<u8>>
 
 fn read_event(kind: u16, body: &[u8]) -> postcard::Result<Message> {
     let message = match kind {
+        kind::EVENT_GROUP_CONFIG => {
+            let config = read::<PlainConfig>(body)?.try_into()?;
+            return Ok(Message::Group(GroupEvent::Config(config)));
+        }
+        kind::EVENT_GROUP_REFUSED => {
+            let refused = read::<PlainRefused>(body)?.try_into()?;
+            return Ok(Message::Group(GroupEvent::Refused(refused)));
+        }
         kind::EVENT_CONFIG => read_timed(body, Event::Config)?,
         kind::EVENT_LINK => read_timed(body, Event::Link)?,
         kind::EVENT_NODE => read_timed(body, Event::Node)?,

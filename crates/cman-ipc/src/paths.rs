@@ -4,7 +4,7 @@
 pub const RUN_DIR: &str = "/run/cman";
 /// The environment variable that moves the run directory.
 pub const RUN_DIR_ENV: &str = "CMAN_RUN_DIR";
-/// Socket for reading, in the run directory; mode 0660.
+/// Socket for reading and for groups, in the run directory; mode 0660.
 pub const PUBLIC_SOCKET: &str = "cman.sock";
 /// Socket for everything, in the run directory; mode 0600.
 pub const ADMIN_SOCKET: &str = "admin.sock";

@@ -1,6 +1,7 @@
 //! What the daemon answers.
 
 use crate::{nodes::NodesReply, status::StatusReply};
+use cman_types::Process;
 use serde::{Deserialize, Serialize};
 
 /// An answer to one request.
@@ -11,6 +12,8 @@ pub enum Reply {
     Done,
     /// Not done.
     Error(ErrorReply),
+    /// Who is in a group, ascending.
+    GroupMembers(Vec<Process>),
     /// Some of the latest log lines, oldest first.
     Logs(LogsChunk),
     /// All configured nodes.
@@ -41,12 +44,16 @@ pub struct ErrorReply {
 pub enum ErrorCode {
     /// Not now, for example because a view change is running: ask again.
     Busy,
+    /// It is so already, for example the process is a member of the group.
+    Exists,
     /// The daemon tried and failed.
     Failed,
     /// The request cannot be read.
     Malformed,
     /// Only the admin socket accepts this.
     NotPermitted,
+    /// The client is no member of the group.
+    NotJoined,
     /// The request makes no sense at present, for example an unknown node.
     Refused,
     /// The daemon does not know this request.
@@ -67,6 +74,8 @@ impl From<u16> for ErrorCode {
             5 => Self::Refused,
             6 => Self::Unsupported,
             7 => Self::Version,
+            8 => Self::Exists,
+            9 => Self::NotJoined,
             other => Self::Other(other),
         }
     }
@@ -82,6 +91,8 @@ impl From<ErrorCode> for u16 {
             ErrorCode::Refused => 5,
             ErrorCode::Unsupported => 6,
             ErrorCode::Version => 7,
+            ErrorCode::Exists => 8,
+            ErrorCode::NotJoined => 9,
             ErrorCode::Other(other) => other,
         }
     }

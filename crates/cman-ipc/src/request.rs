@@ -1,12 +1,49 @@
 //! What a client can ask for.
 
-use cman_types::NodeId;
+use bytes::Bytes;
+use cman_types::{GroupName, NodeId};
 
 /// A request. Each is answered by the [`Reply`](crate::Reply) named with it, or by
 /// [`Reply::Error`](crate::Reply::Error).
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Request {
+    /// Wait until all messages that this connection sent before are in the node's queue -> `Done`.
+    GroupFlush,
+    /// Become a member of a group -> `Done` once it is on its way; it has happened with the first
+    /// [`GroupConfig`](crate::group::GroupConfig) that names the process. [`ErrorCode::Exists`]
+    /// when it is a member already, [`ErrorCode::Busy`] when its last leave is not over.
+    ///
+    /// [`ErrorCode::Exists`]: crate::ErrorCode::Exists
+    /// [`ErrorCode::Busy`]: crate::ErrorCode::Busy
+    GroupJoin {
+        /// Which group.
+        group: GroupName,
+        /// As which process; by convention the number of the caller.
+        pid: u32,
+    },
+    /// End a membership -> `Done` once it is on its way; messages come until the
+    /// [`GroupConfig`](crate::group::GroupConfig) without the process.
+    GroupLeave {
+        /// Which group.
+        group: GroupName,
+    },
+    /// Who is in a group, whether this client is or not -> `GroupMembers`.
+    GroupMembers {
+        /// Which group.
+        group: GroupName,
+    },
+    /// A message to all members of a group, this one included. On a
+    /// [`Channel::Stream`](crate::hello::Channel::Stream) there is no answer, but an event
+    /// [`GroupRefused`](crate::group::GroupRefused) if it is not sent; elsewhere -> `Done`.
+    GroupSend {
+        /// Which group. The client must be a member, or have asked to join.
+        group: GroupName,
+        /// The message; at most [`GROUP_MESSAGE_MAX`](cman_types::group::GROUP_MESSAGE_MAX) bytes.
+        payload: Bytes,
+        /// Whether it shall be delivered only when all nodes of the view hold it.
+        safe: bool,
+    },
     /// Put a node out of the cluster for good -> `Done`. Admin socket only.
     Kill {
         /// Whom.
@@ -40,7 +77,16 @@ impl Request {
     pub const fn needs_admin(&self) -> bool {
         match self {
             Self::Kill { .. } | Self::Leave { .. } | Self::Recorder => true,
-            Self::Logs | Self::Nodes | Self::Status | Self::Subscribe | Self::Version => false,
+            Self::GroupFlush
+            | Self::GroupJoin { .. }
+            | Self::GroupLeave { .. }
+            | Self::GroupMembers { .. }
+            | Self::GroupSend { .. }
+            | Self::Logs
+            | Self::Nodes
+            | Self::Status
+            | Self::Subscribe
+            | Self::Version => false,
         }
     }
 }

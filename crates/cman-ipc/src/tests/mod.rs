@@ -3,11 +3,14 @@
 mod samples;
 
 use crate::{
-    DecodeError, Decoder, EncodeError, Hello, Message, Reply, Request, encode,
+    Channel, DecodeError, Decoder, EncodeError, GroupEvent, Hello, Message, Reply, Request, encode,
     frame::{BODY_MAX, HEADER_LEN},
+    group::{self, GROUP_BODY_MAX},
     kind,
     reply::{LogsChunk, RecorderChunk},
 };
+use bytes::Bytes;
+use cman_types::group::{GROUP_MESSAGE_MAX, GROUP_NAME_MAX};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -79,14 +82,14 @@ fn a_stream_may_be_cut_anywhere() {
 
 #[test]
 fn the_greeting_never_changes() {
-    let hello = Message::Hello(Hello { lowest: 1, highest: 1, program: "x".into() });
+    let hello = Message::Hello(Hello { lowest: 1, highest: 1, ..Hello::from_program("x") });
     assert_eq!(encoded(&hello), [4, 0, 0, 0, 1, 0, 1, 0, 1, 1, 1, b'x']);
 }
 
 #[test]
 fn a_greeting_of_any_version_is_read_and_may_have_grown() {
     let grown = frame(kind::HELLO, 77, &[1, 9, 1, b'x', 42, 42]);
-    let hello = Hello { lowest: 1, highest: 9, program: "x".into() };
+    let hello = Hello { lowest: 1, highest: 9, program: "x".into(), channel: Channel::Other(42) };
     assert_eq!(decode_one(&grown), Ok(Some(Message::Hello(hello))));
 }
 
@@ -146,6 +149,58 @@ fn the_longest_body_passes_and_one_more_byte_does_not() {
     assert_eq!(fits(BODY_MAX - 4), Ok(()));
     let kind = kind::REPLY | kind::RECORDER;
     assert_eq!(fits(BODY_MAX - 3), Err(EncodeError::TooLong { kind, len: BODY_MAX + 1 }));
+}
+
+#[test]
+fn the_longest_message_to_a_group_passes_and_one_more_byte_does_not() {
+    let send = |len| {
+        let group = samples::group(&"n".repeat(GROUP_NAME_MAX));
+        let payload = Bytes::from(vec![7; len]);
+        let message = Message::Request(Request::GroupSend { group, payload, safe: false });
+        encode(&message).map(|frame| assert_eq!(decode_one(&frame), Ok(Some(message))))
+    };
+    assert_eq!(send(0), Ok(()));
+    assert_eq!(send(GROUP_MESSAGE_MAX), Ok(()));
+    let most = GROUP_BODY_MAX - 2 - GROUP_NAME_MAX;
+    let too_long = EncodeError::TooLong { kind: kind::GROUP_SEND, len: GROUP_BODY_MAX + 1 };
+    assert_eq!(send(most + 1), Err(too_long));
+}
+
+#[test]
+fn a_message_may_be_written_in_two_parts() {
+    let messages = samples::all();
+    let message = messages.iter().find_map(|message| match message {
+        Message::Group(GroupEvent::Message(message)) => Some(message),
+        _ => None,
+    });
+    let message = message.expect("there is one");
+    let mut bytes = Vec::new();
+    group::put_message_head(message, &mut bytes);
+    bytes.extend_from_slice(&message.payload);
+    let whole = Message::Group(GroupEvent::Message(message.clone()));
+    assert_eq!(decode_one(&bytes), Ok(Some(whole)));
+}
+
+#[test]
+fn a_message_with_a_name_cut_off_or_an_unknown_flag_is_refused() {
+    for body in [&[0, 200, b'x'][..], &[0], &[], &[2, 1, b'x'], &[[0, 129], [7; 2]].concat()] {
+        let frame = frame(kind::GROUP_SEND, 1, body);
+        assert!(matches!(decode_one(&frame), Err(DecodeError::Body { .. })), "{body:?}");
+    }
+    let mut zero_node = vec![0; 25];
+    zero_node.push(b'x');
+    let frame = frame(kind::EVENT_GROUP_MESSAGE, 1, &zero_node);
+    assert!(matches!(decode_one(&frame), Err(DecodeError::Body { .. })));
+}
+
+#[test]
+fn an_unknown_cause_or_node_zero_is_refused() {
+    let cause = [1, b'g', 0, 0, 1, 1, 9, 6];
+    let node = [1, b'g', 1, 0, 9, 0, 0];
+    for body in [&cause[..], &node] {
+        let frame = frame(kind::EVENT_GROUP_CONFIG, 1, body);
+        assert!(matches!(decode_one(&frame), Err(DecodeError::Body { .. })), "{body:?}");
+    }
 }
 
 #[test]

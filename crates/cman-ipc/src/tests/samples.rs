@@ -1,11 +1,12 @@
 //! One of each message.
 
 use crate::{
-    ErrorCode, ErrorReply, Event, EventMessage, Hello, Message, NodeStatus, NodesReply, Reply,
-    Request, StatusReply, Welcome,
+    Channel, ErrorCode, ErrorReply, Event, EventMessage, GroupConfig, GroupEvent, GroupMessage,
+    GroupRefused, Hello, Message, NodeStatus, NodesReply, Reply, Request, StatusReply, Welcome,
     event::{
         ChangeReason, ConfigEvent, LinkEvent, NodeEvent, QuorumEvent, ShutdownEvent, ViewEvent,
     },
+    hello::{Session, Ticket},
     nodes::{Fenced, NodeState, PathKind},
     reply::{LogsChunk, RecorderChunk, VersionReply},
     status::{
@@ -13,15 +14,26 @@ use crate::{
         RejectedDatagrams, State, ViewStatus,
     },
 };
-use cman_types::{Epoch, Incarnation, NodeId};
+use cman_types::{Cause, Epoch, GroupName, Incarnation, NodeId, Process};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Every kind of message, with nothing left at a default that could hide a mistake.
 pub(super) fn all() -> Vec<Message> {
     let mut all = vec![
-        Message::Hello(Hello { lowest: 1, highest: 3, program: "a test".into() }),
-        Message::Welcome(Welcome { version: 1, pid: 4711, release: "0.1.0".into() }),
+        Message::Hello(Hello {
+            lowest: 1,
+            highest: 3,
+            program: "a test".into(),
+            channel: Channel::Events(Ticket(u128::MAX - 7)),
+        }),
+        Message::Welcome(Welcome {
+            version: 1,
+            pid: 4711,
+            release: "0.1.0".into(),
+            session: Some(Session { node: id(300), ticket: Ticket(1 << 100) }),
+        }),
     ];
+    all.extend(groups().into_iter().map(Message::Group));
     all.extend(requests().into_iter().map(Message::Request));
     all.extend(replies().into_iter().map(Message::Reply));
     all.extend(events().into_iter().map(|event| {
@@ -36,6 +48,11 @@ pub(super) fn id(id: u32) -> NodeId {
 
 fn requests() -> Vec<Request> {
     vec![
+        Request::GroupFlush,
+        Request::GroupJoin { group: group("pve_dcdb_v1\0"), pid: 70_000 },
+        Request::GroupLeave { group: group("pve_dcdb_v1\0") },
+        Request::GroupMembers { group: group("") },
+        Request::GroupSend { group: group("a"), payload: "hello".into(), safe: true },
         Request::Kill { node: id(7) },
         Request::Leave { remove: true, force: false },
         Request::Leave { remove: false, force: true },
@@ -56,6 +73,7 @@ fn replies() -> Vec<Reply> {
             text: "There is no node 9.".into(),
             advice: "See cman_tool nodes.".into(),
         }),
+        Reply::GroupMembers(vec![process(1, 9), process(300, 70_000)]),
         Reply::Logs(LogsChunk { lines: vec!["one".into(), String::new()], last: true }),
         Reply::Nodes(NodesReply { nodes: vec![node()] }),
         Reply::Recorder(RecorderChunk { bytes: vec![0, 255, 7], last: false }),
@@ -64,6 +82,44 @@ fn replies() -> Vec<Reply> {
             release: "0.1.0".into(),
             config_version: 4,
             wire_version: 1,
+        }),
+    ]
+}
+
+pub(super) fn group(name: &str) -> GroupName {
+    GroupName::new(name.as_bytes()).expect("short")
+}
+
+pub(super) fn process(node: u32, pid: u32) -> Process {
+    Process { node: id(node), pid }
+}
+
+fn groups() -> Vec<GroupEvent> {
+    vec![
+        GroupEvent::Config(GroupConfig {
+            group: group("chat"),
+            members: vec![process(1, 9), process(2, 300)],
+            left: vec![
+                (process(3, 1), Cause::Leave),
+                (process(4, 2), Cause::NodeDown),
+                (process(4, 3), Cause::ProcessDown),
+            ],
+            joined: vec![(process(1, 9), Cause::Join), (process(2, 300), Cause::NodeUp)],
+        }),
+        GroupEvent::Message(GroupMessage {
+            group: group("chat"),
+            sender: process(2, 300),
+            incarnation: Incarnation(1_763_821_000_123),
+            number: u64::MAX - 1,
+            payload: "hello".into(),
+        }),
+        GroupEvent::Refused(GroupRefused {
+            group: group("chat"),
+            error: ErrorReply {
+                code: ErrorCode::NotJoined,
+                text: "Not a member.".into(),
+                advice: String::new(),
+            },
         }),
     ]
 }

@@ -1,0 +1,139 @@
+//! The bodies about groups that are few: written by the serializer, as plain numbers and bytes.
+
+use crate::group::{GroupConfig, GroupRefused};
+use crate::reply::ErrorReply;
+use cman_types::{Cause, GroupName, NodeId, Process};
+use postcard::Result;
+use serde::{Deserialize, Serialize};
+
+/// A name as it travels.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlainName(Vec<u8>);
+
+/// A process as it travels: node and number.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlainProcess(u32, u32);
+
+/// A process and why it came or went.
+#[derive(Serialize, Deserialize)]
+struct PlainChange(PlainProcess, u8);
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlainConfig {
+    group: PlainName,
+    members: Vec<PlainProcess>,
+    left: Vec<PlainChange>,
+    joined: Vec<PlainChange>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlainRefused(PlainName, ErrorReply);
+
+const INVALID: postcard::Error = postcard::Error::SerdeDeCustom;
+
+impl From<&GroupName> for PlainName {
+    fn from(name: &GroupName) -> Self {
+        Self(name.as_bytes().to_vec())
+    }
+}
+
+impl TryFrom<PlainName> for GroupName {
+    type Error = postcard::Error;
+
+    fn try_from(PlainName(bytes): PlainName) -> Result<Self> {
+        Self::new(&bytes).ok_or(INVALID)
+    }
+}
+
+impl From<&Process> for PlainProcess {
+    fn from(process: &Process) -> Self {
+        Self(process.node.get(), process.pid)
+    }
+}
+
+impl TryFrom<PlainProcess> for Process {
+    type Error = postcard::Error;
+
+    fn try_from(PlainProcess(node, pid): PlainProcess) -> Result<Self> {
+        Ok(Self { node: NodeId::new(node).ok_or(INVALID)?, pid })
+    }
+}
+
+/// Processes as they travel.
+pub(crate) fn plain_processes(processes: &[Process]) -> Vec<PlainProcess> {
+    processes.iter().map(PlainProcess::from).collect()
+}
+
+/// Processes that have travelled.
+pub(crate) fn processes(plain: Vec<PlainProcess>) -> Result<Vec<Process>> {
+    plain.into_iter().map(Process::try_from).collect()
+}
+
+impl From<&GroupConfig> for PlainConfig {
+    fn from(config: &GroupConfig) -> Self {
+        let changes = |changes: &[(Process, Cause)]| {
+            let plain = |(process, cause): &(Process, Cause)| {
+                PlainChange(process.into(), cause_number(*cause))
+            };
+            changes.iter().map(plain).collect()
+        };
+        Self {
+            group: (&config.group).into(),
+            members: plain_processes(&config.members),
+            left: changes(&config.left),
+            joined: changes(&config.joined),
+        }
+    }
+}
+
+impl TryFrom<PlainConfig> for GroupConfig {
+    type Error = postcard::Error;
+
+    fn try_from(plain: PlainConfig) -> Result<Self> {
+        let changes = |changes: Vec<PlainChange>| -> Result<Vec<_>> {
+            let change = |PlainChange(process, cause)| Ok((process.try_into()?, to_cause(cause)?));
+            changes.into_iter().map(change).collect()
+        };
+        Ok(Self {
+            group: plain.group.try_into()?,
+            members: processes(plain.members)?,
+            left: changes(plain.left)?,
+            joined: changes(plain.joined)?,
+        })
+    }
+}
+
+impl From<&GroupRefused> for PlainRefused {
+    fn from(GroupRefused { group, error }: &GroupRefused) -> Self {
+        Self(group.into(), error.clone())
+    }
+}
+
+impl TryFrom<PlainRefused> for GroupRefused {
+    type Error = postcard::Error;
+
+    fn try_from(PlainRefused(group, error): PlainRefused) -> Result<Self> {
+        Ok(Self { group: group.try_into()?, error })
+    }
+}
+
+const fn cause_number(cause: Cause) -> u8 {
+    match cause {
+        Cause::Join => 1,
+        Cause::Leave => 2,
+        Cause::NodeDown => 3,
+        Cause::NodeUp => 4,
+        Cause::ProcessDown => 5,
+    }
+}
+
+const fn to_cause(number: u8) -> Result<Cause> {
+    Ok(match number {
+        1 => Cause::Join,
+        2 => Cause::Leave,
+        3 => Cause::NodeDown,
+        4 => Cause::NodeUp,
+        5 => Cause::ProcessDown,
+        _ => return Err(INVALID),
+    })
+}
