@@ -64,6 +64,8 @@ pub struct Setup {
     pub wall_seconds: u64,
     /// Whether this node left with `remove` in a former life and was not readmitted since.
     pub removed: bool,
+    /// Whether every delivery and every transition is told as an event: for checkers.
+    pub observe: bool,
 }
 
 /// The wire versions this program speaks, lowest and highest.

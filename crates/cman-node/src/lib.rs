@@ -6,13 +6,18 @@
 
 pub mod gate;
 pub mod input;
+pub mod messages;
 pub mod node;
 pub mod output;
 mod sentence;
 mod status;
 
+pub use cman_order::{Full, Message};
+pub use cman_proto::event::Deliver;
 pub use cman_quorum::Timing;
+pub use cman_services::{GroupError, GroupEvent, GroupName, GroupRequest, Process, Session};
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};
+pub use messages::Refused;
 pub use node::Node;
 pub use output::{
     Came, Destination, Event, NodeStatus, Rejected, State, Status, Store, Transmit, ViewEvent,

@@ -6,6 +6,7 @@ use cman_proto::{
     event::{Event as Said, Fatal, To},
 };
 use cman_quorum::{Timing, VoteRules};
+use cman_services::Services;
 use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng, View};
 use cman_wire::{
     Frame,
@@ -46,8 +47,9 @@ pub struct Node {
     pub(crate) joined_at: BTreeMap<NodeId, Instant>,
     /// The members of the view installed last.
     members: BTreeSet<MemberId>,
+    pub(crate) services: Services,
     transmits: VecDeque<Transmit>,
-    events: VecDeque<Event>,
+    pub(crate) events: VecDeque<Event>,
     told_quorate: bool,
 }
 
@@ -73,6 +75,7 @@ impl Node {
             configured,
             joined_at: BTreeMap::new(),
             members: BTreeSet::new(),
+            services: Services::new(me, setup.token),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             told_quorate: false,
@@ -115,6 +118,9 @@ impl Node {
         self.tell_quorum(now);
         self.gate.handle_timeout(now);
         self.engine.handle_timeout(now);
+        if self.services.due() <= now {
+            self.services.on_timeout(now);
+        }
         self.collect(now);
     }
 
@@ -160,7 +166,7 @@ impl Node {
     /// When to call [`Node::handle_timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let mut due = self.engine.poll_timeout();
+        let mut due = self.engine.poll_timeout().min(self.services.due());
         if let Some(gate) = self.gate.poll_timeout() {
             due = due.min(gate);
         }
@@ -178,12 +184,19 @@ impl Node {
     }
 
     /// Takes over what gate and engine want.
-    fn collect(&mut self, now: Instant) {
+    pub(crate) fn collect(&mut self, now: Instant) {
         let mut batches = Batches::new();
-        while let Some(output) = self.engine.poll_output() {
-            match output {
-                cman_proto::Output::Send { to, frame } => self.address(to, frame, &mut batches),
-                cman_proto::Output::Event(event) => self.tell(now, event),
+        loop {
+            while let Some(output) = self.engine.poll_output() {
+                match output {
+                    cman_proto::Output::Send { to, frame } => {
+                        self.address(to, frame, &mut batches);
+                    }
+                    cman_proto::Output::Event(event) => self.tell(now, event),
+                }
+            }
+            if !self.serve(now) {
+                break;
             }
         }
         self.refuse_strangers();
@@ -259,6 +272,7 @@ impl Node {
                 self.gate.set_wire_version(change.wire_version);
                 self.note_joined(now, &change);
                 self.note_members(&change.view);
+                self.services_enter(now, &change.view, &change.transitional);
                 let came = |change: &cman_wire::frame::Change| Came {
                     node: change.node,
                     reason: change.reason,
@@ -273,6 +287,13 @@ impl Node {
                     left: change.left,
                 }));
             }
+            Said::Deliver(deliver) => self.deliver(deliver),
+            Said::Transitional(members) => {
+                if self.setup.observe {
+                    self.events.push_back(Event::Transitional(members));
+                }
+            }
+            Said::Room => self.events.push_back(Event::Room),
             Said::Vouched(members) => {
                 for member in &members {
                     self.gate.vouch(now, member);
@@ -318,7 +339,7 @@ impl Node {
     }
 
     /// Quorum is told when it changes, before anything else happens.
-    fn tell_quorum(&mut self, now: Instant) {
+    pub(crate) fn tell_quorum(&mut self, now: Instant) {
         let quorate = self.engine.is_quorate(now);
         if quorate == self.told_quorate {
             return;

@@ -1,5 +1,7 @@
 //! What a node says: datagrams, events, wishes for the disk, and its state for tools.
 
+use cman_proto::event::Deliver;
+use cman_services::{GroupEvent, Session};
 use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::frame::Reason;
 use core::{net::SocketAddr, time::Duration};
@@ -85,6 +87,20 @@ pub enum Event {
         /// One sentence.
         text: String,
     },
+    /// A client of this node is told something of its group.
+    Group {
+        /// Which client.
+        session: Session,
+        /// What.
+        event: GroupEvent,
+    },
+    /// Messages are accepted again after the queue was full.
+    Room,
+    /// A message was delivered. Only told to observers.
+    Deliver(Deliver),
+    /// What comes before the next view was not known to be held by all members of the last one;
+    /// these go on together. Only told to observers.
+    Transitional(Vec<NodeId>),
     /// Put this on disk, off the engine's thread, and answer with `handle_stored`.
     Store(Store),
 }

@@ -2,7 +2,7 @@
 //! to be sent and delivered.
 
 use cman_order::{Delivery, Full, Message, Out, Queue, Setup, Stream};
-use cman_types::{Instant, MemberId, NodeSet, View, ViewId};
+use cman_types::{Instant, MemberId, NodeId, NodeSet, View, ViewId};
 use cman_wire::{
     Frame,
     frame::{Holdings, Lineage, Plan, Reason},
@@ -53,6 +53,38 @@ impl Engine {
         };
         self.settle(now);
         accepted
+    }
+
+    /// The same for what cannot wait for room: a member's own part of an agreement. `urgent`: before
+    /// everything else that waits.
+    pub fn send_always(&mut self, now: Instant, message: Message, urgent: bool) {
+        self.wake(now);
+        match &mut self.messages {
+            Messages::Waiting(queue) => queue.push_always(message, urgent),
+            Messages::Open(stream) => stream.send_always(now, message, urgent),
+        }
+        self.settle(now);
+    }
+
+    /// Whether the queue takes one more message.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        match &self.messages {
+            Messages::Waiting(queue) => queue.has_room(),
+            Messages::Open(stream) => stream.has_room(),
+        }
+    }
+
+    /// A member did not do its part after a view change: the coordinator proposes without it.
+    pub fn put_out_unsynced(&mut self, now: Instant, node: NodeId) {
+        let member = self.view.as_ref().and_then(|view| view.member_of_node(node));
+        let Some(id) = member.map(|member| member.id).filter(|_| self.coordinates()) else {
+            return;
+        };
+        let mut changes = Changes::default();
+        changes.note(node, Reason::Lagging, self.me().node, core::time::Duration::ZERO);
+        self.propose_without(now, &BTreeSet::from([id]), changes);
+        self.settle(now);
     }
 
     /// What the stream has done so far, if there is one.

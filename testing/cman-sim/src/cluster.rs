@@ -130,6 +130,7 @@ impl Cluster {
             epoch_ceiling: life.epoch_ceiling,
             wall_seconds: life.wall_seconds,
             removed: life.removed,
+            observe: true,
         }
     }
 }

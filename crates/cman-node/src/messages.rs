@@ -1,0 +1,111 @@
+//! Messages and groups: between clients, the replicated services and the engine.
+
+use cman_order::{Full, Message};
+use cman_proto::event::Deliver;
+use cman_services::{GroupError, GroupName, GroupRequest, Out, Process, Session, ViewInfo};
+use cman_types::{Instant, MemberId, NodeId, View};
+
+use crate::{node::Node, output::Event};
+
+/// Why a client's request is refused. Nothing has changed.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refused {
+    /// As many messages wait as may: try again after [`Event::Room`].
+    #[error("too many messages wait to be sent: try again in a moment")]
+    Full,
+    /// What groups say.
+    #[error(transparent)]
+    Group(GroupError),
+}
+
+impl Node {
+    /// A message that no service of this node cares for, to all members: for whoever observes
+    /// deliveries.
+    ///
+    /// # Errors
+    /// The queue is full; [`Event::Room`] tells when it is not any more.
+    pub fn handle_message(&mut self, now: Instant, message: Message) -> Result<(), Full> {
+        self.tell_quorum(now);
+        let taken = self.engine.send_message(now, message);
+        self.collect(now);
+        taken
+    }
+
+    /// A client asks something of the groups.
+    ///
+    /// # Errors
+    /// Too much waits to be sent, or the groups refuse. Nothing has changed.
+    pub fn handle_client(
+        &mut self,
+        now: Instant,
+        session: Session,
+        request: GroupRequest,
+    ) -> Result<(), Refused> {
+        self.tell_quorum(now);
+        if !self.engine.has_room() {
+            return Err(Refused::Full);
+        }
+        let answer = self.services.on_client(session, request).map_err(Refused::Group);
+        self.collect(now);
+        answer
+    }
+
+    /// A client is gone.
+    pub fn close_session(&mut self, now: Instant, session: Session) {
+        self.tell_quorum(now);
+        self.services.close_session(session);
+        self.collect(now);
+    }
+
+    /// The members of a group, sorted.
+    #[must_use]
+    pub fn group_members(&self, group: &GroupName) -> &[Process] {
+        self.services.members(group)
+    }
+
+    /// All groups that have members.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupName, &[Process])> {
+        self.services.groups()
+    }
+
+    /// Members of groups on nodes that are no members of the view: none, ever; for checkers.
+    pub fn group_ghosts(&self) -> impl Iterator<Item = (&GroupName, Process)> {
+        self.services.ghosts()
+    }
+
+    /// The engine delivers.
+    pub(crate) fn deliver(&mut self, deliver: Deliver) {
+        if self.setup.observe {
+            self.events.push_back(Event::Deliver(deliver.clone()));
+        }
+        self.services.on_deliver(deliver.sender, deliver.payload);
+    }
+
+    /// A view was installed: what was delivered before belongs to the old one.
+    pub(crate) fn services_enter(&mut self, now: Instant, view: &View, transitional: &[NodeId]) {
+        self.services.on_view(now, &ViewInfo { view, transitional });
+    }
+
+    /// Does what the services want. Whether there was anything.
+    pub(crate) fn serve(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        while let Some(out) = self.services.poll() {
+            any = true;
+            match out {
+                Out::Client { session, event } => {
+                    self.events.push_back(Event::Group { session, event });
+                }
+                Out::Multicast { payload, safe, urgent } => {
+                    self.engine.send_always(now, Message { payload, safe }, urgent);
+                }
+                Out::PutOut { node } => self.engine.put_out_unsynced(now, node),
+                Out::Synced { view } => self.note_synced(view.coordinator),
+            }
+        }
+        any
+    }
+
+    fn note_synced(&self, coordinator: MemberId) {
+        tracing::debug!(coordinator = coordinator.node.get(), "services agree");
+    }
+}
