@@ -25,14 +25,14 @@ use crate::{
 };
 use bytes::{Buf, BufMut, Bytes};
 use cman_types::{
-    Cause, GroupName, Incarnation, NodeId, Process,
-    group::{GROUP_MESSAGE_MAX, GROUP_NAME_MAX},
+    GroupName, Incarnation, NodeId, Process,
+    group::{GROUP_MESSAGE_MAX, Reason},
 };
 
 /// Longest body of a message to or from a group, in bytes.
-pub const GROUP_BODY_MAX: usize = MESSAGE_FIELDS + GROUP_NAME_MAX + GROUP_MESSAGE_MAX;
+pub const GROUP_BODY_MAX: usize = MESSAGE_FIELDS + GroupName::SIZE_MAX + GROUP_MESSAGE_MAX;
 /// Longest frame up to where the payload begins, in bytes.
-pub const HEAD_MAX: usize = HEADER_LEN + MESSAGE_FIELDS + GROUP_NAME_MAX;
+pub const HEAD_MAX: usize = HEADER_LEN + MESSAGE_FIELDS + GroupName::SIZE_MAX;
 /// Bytes before the name in a message to a client.
 const MESSAGE_FIELDS: usize = 25;
 /// Bytes before the name in a message to the daemon.
@@ -59,9 +59,9 @@ pub struct GroupConfig {
     /// All members, ascending.
     pub members: Vec<Process>,
     /// Who is not a member any more, and why.
-    pub left: Vec<(Process, Cause)>,
+    pub left: Vec<(Process, Reason)>,
     /// Who is a member now, and why.
-    pub joined: Vec<(Process, Cause)>,
+    pub joined: Vec<(Process, Reason)>,
 }
 
 /// A message to a group. All members see the same ones in the same order.
@@ -149,7 +149,7 @@ fn read_name(body: &mut Bytes, names: &mut NameCache) -> Option<GroupName> {
     let bytes = body.get(..len)?;
     let name = match &names.0 {
         Some(last) if last.as_bytes() == bytes => last.clone(),
-        _ => names.0.insert(GroupName::new(bytes)?).clone(),
+        _ => names.0.insert(GroupName::new(bytes).ok()?).clone(),
     };
     body.advance(len);
     Some(name)

@@ -2,7 +2,7 @@
 
 use crate::group::{GroupConfig, GroupRefused};
 use crate::reply::ErrorReply;
-use cman_types::{Cause, GroupName, NodeId, Process};
+use cman_types::{GroupName, NodeId, Process, group::Reason};
 use postcard::Result;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ impl TryFrom<PlainName> for GroupName {
     type Error = postcard::Error;
 
     fn try_from(PlainName(bytes): PlainName) -> Result<Self> {
-        Self::new(&bytes).ok_or(INVALID)
+        Self::new(&bytes).map_err(|_| INVALID)
     }
 }
 
@@ -71,9 +71,9 @@ pub(crate) fn processes(plain: Vec<PlainProcess>) -> Result<Vec<Process>> {
 
 impl From<&GroupConfig> for PlainConfig {
     fn from(config: &GroupConfig) -> Self {
-        let changes = |changes: &[(Process, Cause)]| {
-            let plain = |(process, cause): &(Process, Cause)| {
-                PlainChange(process.into(), cause_number(*cause))
+        let changes = |changes: &[(Process, Reason)]| {
+            let plain = |(process, reason): &(Process, Reason)| {
+                PlainChange(process.into(), reason_number(*reason))
             };
             changes.iter().map(plain).collect()
         };
@@ -91,7 +91,8 @@ impl TryFrom<PlainConfig> for GroupConfig {
 
     fn try_from(plain: PlainConfig) -> Result<Self> {
         let changes = |changes: Vec<PlainChange>| -> Result<Vec<_>> {
-            let change = |PlainChange(process, cause)| Ok((process.try_into()?, to_cause(cause)?));
+            let change =
+                |PlainChange(process, reason)| Ok((process.try_into()?, to_reason(reason)?));
             changes.into_iter().map(change).collect()
         };
         Ok(Self {
@@ -117,23 +118,23 @@ impl TryFrom<PlainRefused> for GroupRefused {
     }
 }
 
-const fn cause_number(cause: Cause) -> u8 {
-    match cause {
-        Cause::Join => 1,
-        Cause::Leave => 2,
-        Cause::NodeDown => 3,
-        Cause::NodeUp => 4,
-        Cause::ProcessDown => 5,
+const fn reason_number(reason: Reason) -> u8 {
+    match reason {
+        Reason::Join => 1,
+        Reason::Leave => 2,
+        Reason::NodeDown => 3,
+        Reason::NodeUp => 4,
+        Reason::ProcessDown => 5,
     }
 }
 
-const fn to_cause(number: u8) -> Result<Cause> {
+const fn to_reason(number: u8) -> Result<Reason> {
     Ok(match number {
-        1 => Cause::Join,
-        2 => Cause::Leave,
-        3 => Cause::NodeDown,
-        4 => Cause::NodeUp,
-        5 => Cause::ProcessDown,
+        1 => Reason::Join,
+        2 => Reason::Leave,
+        3 => Reason::NodeDown,
+        4 => Reason::NodeUp,
+        5 => Reason::ProcessDown,
         _ => return Err(INVALID),
     })
 }

@@ -1,23 +1,31 @@
 //! Groups: named sets of processes that see the same messages in the same order.
 
 use crate::NodeId;
-use core::fmt;
+use core::{borrow::Borrow, error::Error, fmt};
 use std::sync::Arc;
 
-/// Longest name of a group, in bytes.
-pub const GROUP_NAME_MAX: usize = 128;
 /// Longest message to a group, in bytes.
 pub const GROUP_MESSAGE_MAX: usize = 4 << 20;
 
-/// The name of a group: any bytes, compared as they are. Clones share them.
+/// The name of a group: any bytes, up to [`GroupName::SIZE_MAX`] of them. Two names are the same
+/// if all bytes are; a name with a zero at its end differs from the one without. Clones share the
+/// bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupName(Arc<[u8]>);
 
 impl GroupName {
-    /// A name of these bytes; `None` if they are more than [`GROUP_NAME_MAX`].
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() <= GROUP_NAME_MAX).then(|| Self(bytes.into()))
+    /// The most bytes a name has.
+    pub const SIZE_MAX: usize = 128;
+
+    /// A name of these bytes.
+    ///
+    /// # Errors
+    /// [`NameTooLong`] if they are more than [`Self::SIZE_MAX`].
+    pub fn new(bytes: &[u8]) -> Result<Self, NameTooLong> {
+        if bytes.len() > Self::SIZE_MAX {
+            return Err(NameTooLong { size: bytes.len() });
+        }
+        Ok(Self(bytes.into()))
     }
 
     /// The bytes.
@@ -26,6 +34,29 @@ impl GroupName {
         &self.0
     }
 }
+
+impl Borrow<[u8]> for GroupName {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A name of a group has too many bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NameTooLong {
+    /// How many bytes it has.
+    pub size: usize,
+}
+
+impl fmt::Display for NameTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size } = self;
+        let max = GroupName::SIZE_MAX;
+        write!(f, "the name of the group has {size} bytes, at most {max} are possible")
+    }
+}
+
+impl Error for NameTooLong {}
 
 /// As text, without the zero byte that programs in C put at the end.
 impl fmt::Display for GroupName {
@@ -65,7 +96,7 @@ impl fmt::Debug for Process {
 
 /// Why a process came into a group or went out of it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Cause {
+pub enum Reason {
     /// It joined.
     Join,
     /// It left.
@@ -84,8 +115,8 @@ mod tests {
 
     #[test]
     fn names_are_bytes_up_to_a_length() {
-        assert!(GroupName::new(&[b'x'; GROUP_NAME_MAX]).is_some());
-        assert_eq!(GroupName::new(&[b'x'; GROUP_NAME_MAX + 1]), None);
+        assert!(GroupName::new(&[b'x'; GroupName::SIZE_MAX]).is_ok());
+        assert_eq!(GroupName::new(&[b'x'; 129]), Err(NameTooLong { size: 129 }));
         assert_ne!(GroupName::new(b"x"), GroupName::new(b"x\0"));
         assert_eq!(GroupName::new(b"cpg\0").unwrap().to_string(), "cpg");
         assert_eq!(GroupName::new(b"a\xff\0b").unwrap().to_string(), "a\\xff\\x00b");

@@ -24,7 +24,7 @@ pub mod time;
 pub mod view;
 
 pub use basis::Basis;
-pub use group::{Cause, GroupName, Process};
+pub use group::{GroupName, Process};
 pub use node::{Incarnation, Member, MemberId, NodeId, Salt};
 pub use node_set::NodeSet;
 pub use prng::Prng;

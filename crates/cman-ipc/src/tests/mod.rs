@@ -10,7 +10,7 @@ use crate::{
     reply::{LogsChunk, RecorderChunk},
 };
 use bytes::Bytes;
-use cman_types::group::{GROUP_MESSAGE_MAX, GROUP_NAME_MAX};
+use cman_types::{GroupName, group::GROUP_MESSAGE_MAX};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -154,14 +154,14 @@ fn the_longest_body_passes_and_one_more_byte_does_not() {
 #[test]
 fn the_longest_message_to_a_group_passes_and_one_more_byte_does_not() {
     let send = |len| {
-        let group = samples::group(&"n".repeat(GROUP_NAME_MAX));
+        let group = samples::group(&"n".repeat(GroupName::SIZE_MAX));
         let payload = Bytes::from(vec![7; len]);
         let message = Message::Request(Request::GroupSend { group, payload, safe: false });
         encode(&message).map(|frame| assert_eq!(decode_one(&frame), Ok(Some(message))))
     };
     assert_eq!(send(0), Ok(()));
     assert_eq!(send(GROUP_MESSAGE_MAX), Ok(()));
-    let most = GROUP_BODY_MAX - 2 - GROUP_NAME_MAX;
+    let most = GROUP_BODY_MAX - 2 - GroupName::SIZE_MAX;
     let too_long = EncodeError::TooLong { kind: kind::GROUP_SEND, len: GROUP_BODY_MAX + 1 };
     assert_eq!(send(most + 1), Err(too_long));
 }
@@ -194,10 +194,10 @@ fn a_message_with_a_name_cut_off_or_an_unknown_flag_is_refused() {
 }
 
 #[test]
-fn an_unknown_cause_or_node_zero_is_refused() {
-    let cause = [1, b'g', 0, 0, 1, 1, 9, 6];
+fn an_unknown_reason_or_node_zero_is_refused() {
+    let reason = [1, b'g', 0, 0, 1, 1, 9, 6];
     let node = [1, b'g', 1, 0, 9, 0, 0];
-    for body in [&cause[..], &node] {
+    for body in [&reason[..], &node] {
         let frame = frame(kind::EVENT_GROUP_CONFIG, 1, body);
         assert!(matches!(decode_one(&frame), Err(DecodeError::Body { .. })), "{body:?}");
     }

@@ -14,7 +14,7 @@ use crate::{
         RejectedDatagrams, State, ViewStatus,
     },
 };
-use cman_types::{Cause, Epoch, GroupName, Incarnation, NodeId, Process};
+use cman_types::{Epoch, GroupName, Incarnation, NodeId, Process, group::Reason};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Every kind of message, with nothing left at a default that could hide a mistake.
@@ -100,11 +100,11 @@ fn groups() -> Vec<GroupEvent> {
             group: group("chat"),
             members: vec![process(1, 9), process(2, 300)],
             left: vec![
-                (process(3, 1), Cause::Leave),
-                (process(4, 2), Cause::NodeDown),
-                (process(4, 3), Cause::ProcessDown),
+                (process(3, 1), Reason::Leave),
+                (process(4, 2), Reason::NodeDown),
+                (process(4, 3), Reason::ProcessDown),
             ],
-            joined: vec![(process(1, 9), Cause::Join), (process(2, 300), Cause::NodeUp)],
+            joined: vec![(process(1, 9), Reason::Join), (process(2, 300), Reason::NodeUp)],
         }),
         GroupEvent::Message(GroupMessage {
             group: group("chat"),
