@@ -1,0 +1,147 @@
+//! All services of a node, composed.
+
+use crate::{
+    groups::{GroupError, GroupRequest, Groups},
+    output::{Out, Session, ViewInfo},
+    service::Service,
+    state::{SYNC, State},
+    sync::{Operation, Sync},
+};
+use bytes::Bytes;
+use cman_types::{GroupName, Instant, MemberId, Process, ViewId};
+use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The replicated services of one life of a node. Call `on_*`, then [`Self::poll`] until it gives
+/// nothing more; call [`Self::on_timeout`] at [`Self::due`].
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Services {
+    groups: Groups,
+    sync: Sync,
+    out: VecDeque<Out>,
+}
+
+impl Services {
+    /// The services of `me`, before its first view. `sync_time_max` is how long a member of a
+    /// view may take to send its part of a sync until the coordinator puts it out: the token.
+    #[must_use]
+    pub fn new(me: MemberId, sync_time_max: Duration) -> Self {
+        Self { groups: Groups::new(me), sync: Sync::new(me, sync_time_max), out: VecDeque::new() }
+    }
+
+    /// A view was installed, and everything of the one before was delivered.
+    pub fn on_view(&mut self, now: Instant, info: &ViewInfo<'_>) {
+        // What the old view delivered comes before the loss of its senders (G-25).
+        for operation in self.sync.abort() {
+            self.apply(operation);
+        }
+        self.sync.keep(info);
+        self.groups.on_lost(&self.sync.known_nodes(), &mut self.out);
+        if self.sync.is_complete() {
+            self.out.push_back(Out::Synced { view: info.view.id });
+        } else {
+            self.start_sync(now, info.view.id);
+        }
+    }
+
+    fn start_sync(&mut self, now: Instant, view: ViewId) {
+        self.sync.start(now, view);
+        let state = State { view, groups: self.groups.part() };
+        self.out.push_back(Out::Multicast { payload: state.encode(), safe: false, urgent: true });
+    }
+
+    /// A message was delivered, in the agreed order, in the view told last.
+    pub fn on_deliver(&mut self, sender: MemberId, payload: Bytes) {
+        if payload.first() == Some(&SYNC) {
+            self.on_state(sender, &payload);
+        } else if let Some(operation) = self.sync.hold(Operation { sender, payload }) {
+            self.apply(operation);
+        }
+    }
+
+    /// What does not decode was not said: its sender runs into the deadline (G-24).
+    fn on_state(&mut self, sender: MemberId, payload: &Bytes) {
+        let Some(bytes) = payload.get(1..) else { return };
+        let Ok(state) = State::decode(bytes) else { return };
+        let Some(ended) = self.sync.on_state(sender, state) else { return };
+        let parts: BTreeMap<_, _> =
+            ended.states.into_iter().map(|(member, state)| (member.node, state.groups)).collect();
+        self.groups.on_synced(parts, &mut self.out);
+        self.out.push_back(Out::Synced { view: ended.view });
+        for operation in ended.held {
+            self.apply(operation);
+        }
+    }
+
+    fn apply(&mut self, operation: Operation) {
+        let Operation { sender, payload } = operation;
+        if !self.sync.knows(&sender) {
+            return;
+        }
+        if payload.first() == Some(&Groups::ID) {
+            self.groups.on_operation(sender, &payload, &mut self.out);
+        }
+    }
+
+    /// A client of this node asks. Nothing has changed if it is refused.
+    ///
+    /// # Errors
+    /// See [`GroupError`].
+    pub fn on_client(&mut self, session: Session, request: GroupRequest) -> Result<(), GroupError> {
+        self.groups.on_client(session, request, &mut self.out)
+    }
+
+    /// A client of this node is gone: from groups that it was not leaving it goes as a process
+    /// that died.
+    pub fn close_session(&mut self, session: Session) {
+        self.groups.close_session(session, &mut self.out);
+    }
+
+    /// When [`Self::on_timeout`] wants to be called; [`Instant::FAR`] if never.
+    #[must_use]
+    pub fn due(&self) -> Instant {
+        self.sync.due()
+    }
+
+    /// It is [`Self::due`]. Call it after what arrived until now was handed in.
+    pub fn on_timeout(&mut self, now: Instant) {
+        self.sync.on_timeout(now, &mut self.out);
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+
+    /// Whether a sync is under way. Operations delivered meanwhile are held; a stream that sends
+    /// only urgent messages until it is over leaves nothing to hold (G-26).
+    #[must_use]
+    pub const fn is_syncing(&self) -> bool {
+        self.sync.is_under_way()
+    }
+
+    /// How many bytes of delivered messages wait for the end of a sync.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.sync.held_bytes()
+    }
+
+    /// The members of a group, sorted, as of what was delivered so far.
+    #[must_use]
+    pub fn members(&self, group: &GroupName) -> &[Process] {
+        self.groups.members(group)
+    }
+
+    /// All groups that have members, with these.
+    pub fn groups(&self) -> impl Iterator<Item = (&GroupName, &[Process])> {
+        self.groups.all()
+    }
+
+    /// Members of groups on nodes that are not members of the view, or that this node does not
+    /// know yet. There are none, ever (invariant 2, G-03); for checkers.
+    pub fn ghosts(&self) -> impl Iterator<Item = (&GroupName, Process)> {
+        let all = self.groups();
+        let each = all.flat_map(|(name, members)| members.iter().map(move |&who| (name, who)));
+        each.filter(|(_, who)| !self.sync.knows_node(who.node))
+    }
+}

@@ -1,0 +1,76 @@
+//! The message with which a member takes part in a sync: for each service, what the member says
+//! of itself.
+//!
+//! `0`, the view id (epoch 8, coordinator: node id 4, incarnation 8, salt 16), then for each
+//! service its id (1), the size of its part (4) and the part. Unknown services are passed over.
+
+use crate::{
+    groups::Groups,
+    reader::{Malformed, Reader},
+    service::Service,
+};
+use bytes::Bytes;
+use cman_types::{Epoch, Incarnation, MemberId, NodeId, Salt, ViewId};
+
+/// The first byte of a part of a sync.
+pub(crate) const SYNC: u8 = 0;
+
+/// What a member says of itself in one view.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct State {
+    /// The view. Left over from another, the message says nothing.
+    pub(crate) view: ViewId,
+    pub(crate) groups: <Groups as Service>::Part,
+}
+
+impl State {
+    pub(crate) fn encode(&self) -> Bytes {
+        let mut bytes = vec![SYNC];
+        put_view(&self.view, &mut bytes);
+        put_part::<Groups>(&self.groups, &mut bytes);
+        bytes.into()
+    }
+
+    /// From what follows the first byte.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let view = view(&mut reader)?;
+        let mut groups = None;
+        while reader.left() > 0 {
+            let service = reader.byte()?;
+            let size = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
+            let part = reader.take(size)?;
+            if service == Groups::ID && groups.replace(Groups::decode_part(part)?).is_some() {
+                return Err(Malformed);
+            }
+        }
+        Ok(Self { view, groups: groups.ok_or(Malformed)? })
+    }
+}
+
+fn put_part<S: Service>(part: &S::Part, into: &mut Vec<u8>) {
+    into.push(S::ID);
+    let size_at = into.len();
+    into.extend([0; 4]);
+    S::encode_part(part, into);
+    // A part is bounded far below 4 GiB.
+    let size = u32::try_from(into.len() - size_at - 4).unwrap_or(u32::MAX);
+    if let Some(place) = into.get_mut(size_at..size_at + 4) {
+        place.copy_from_slice(&size.to_be_bytes());
+    }
+}
+
+fn put_view(view: &ViewId, into: &mut Vec<u8>) {
+    into.extend(view.epoch.0.to_be_bytes());
+    into.extend(view.coordinator.node.get().to_be_bytes());
+    into.extend(view.coordinator.incarnation.0.to_be_bytes());
+    into.extend(view.coordinator.salt.0);
+}
+
+fn view(reader: &mut Reader<'_>) -> Result<ViewId, Malformed> {
+    let epoch = Epoch(reader.u64()?);
+    let node = NodeId::new(reader.u32()?).ok_or(Malformed)?;
+    let incarnation = Incarnation(reader.u64()?);
+    let salt = Salt(reader.array()?);
+    Ok(ViewId { epoch, coordinator: MemberId { node, incarnation, salt } })
+}
