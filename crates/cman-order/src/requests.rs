@@ -1,0 +1,92 @@
+//! Order records that are missing, and whom to ask for them. R-51o, R-52o.
+
+use crate::{
+    backoff::Backoff,
+    limits::{ANSWER_WAIT, ORDER_WAIT},
+    peers::Peers,
+    records::Records,
+};
+use cman_types::{Instant, Prng};
+use core::time::Duration;
+
+/// Asking for order records. The coordinator, which makes them, does not.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct RecordRequests {
+    /// Whom to ask first: from whom the last came.
+    helper: u16,
+    /// Who was asked last.
+    asked: u16,
+    /// Records are missing before others that are here, or that are known to have been given.
+    gap: Backoff,
+    /// Units are here that have no record, as far as is known.
+    unordered: Backoff,
+    /// What was asked for while nothing new came.
+    tries: u32,
+}
+
+impl RecordRequests {
+    pub(crate) fn new(coordinator: u16, longest: Duration) -> Self {
+        Self {
+            helper: coordinator,
+            asked: coordinator,
+            gap: Backoff::new(ANSWER_WAIT, longest),
+            unordered: Backoff::new(ORDER_WAIT, longest),
+            tries: 0,
+        }
+    }
+
+    /// New records came, transmitted by `from`.
+    pub(crate) fn came(&mut self, from: u16) {
+        self.helper = from;
+        self.gap.stop();
+        self.unordered.stop();
+        self.tries = 0;
+    }
+
+    /// How long units have waited for records, in vain requests.
+    pub(crate) const fn unordered_tries(&self) -> u32 {
+        self.unordered.tries()
+    }
+
+    /// Whether to ask now: whom, and for which global sequences. `unordered`: whether units are
+    /// here without records.
+    pub(crate) fn wanted(
+        &mut self,
+        now: Instant,
+        records: &Records,
+        unordered: bool,
+        peers: &Peers,
+        prng: &mut Prng,
+    ) -> Option<(u16, (u64, u64))> {
+        if unordered {
+            self.unordered.start(now);
+        } else {
+            self.unordered.stop();
+        }
+        let first = records.end() + 1;
+        let last = match records.missing_to() {
+            // At once when it shows: order records do not overtake each other.
+            Some(last) if self.gap.due() == Instant::FAR => {
+                self.gap.start(now);
+                last
+            }
+            Some(last) if self.gap.is_due(now) => last,
+            Some(_) => return None,
+            None => {
+                self.gap.stop();
+                self.unordered.is_due(now).then_some(u64::MAX)?
+            }
+        };
+        if self.tries > 0 && self.helper == self.asked {
+            self.helper = peers.instead_of(self.asked, self.tries, prng);
+        }
+        self.tries = self.tries.saturating_add(1);
+        self.asked = peers.or_another(self.helper, prng);
+        Some((self.asked, (first, last)))
+    }
+
+    /// When to look next.
+    pub(crate) fn due(&self) -> Instant {
+        self.gap.due().min(self.unordered.due())
+    }
+}
