@@ -6,6 +6,7 @@
 //! | [`runner`] | running a stage: heading, duration, counting, how to repeat it |
 //! | [`tally`] | counting passed and failed tests in what test runners print |
 //! | [`tidy`] | rules of the house that no compiler checks |
+//! | [`spec`] | `spec`: who obeys which rule of the specification, and who shows it |
 //! | [`simulation`] | `sim`: the simulator, built as it has to be |
 //! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
 //! | [`sandbox`] | `sandbox`: a cluster to look at |
@@ -21,6 +22,7 @@ mod repository;
 mod runner;
 mod sandbox;
 mod simulation;
+mod spec;
 mod stages;
 mod tally;
 mod tidy;
@@ -49,6 +51,8 @@ enum Task {
     Sandbox(sandbox::Options),
     /// Apply each deliberate fault and see that the simulator catches it
     Mutants(mutants::Options),
+    /// List the rules of the specification with the code and the tests that cite them
+    Spec(spec::Options),
     /// Build the Debian package
     Dist(dist::Options),
 }
@@ -71,6 +75,7 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Sim(options) => simulation::run(options),
         Task::Sandbox(options) => sandbox::run(options),
         Task::Mutants(options) => mutants::run(options),
+        Task::Spec(options) => spec::run(options),
         Task::Dist(options) => dist::run(options),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -5,12 +5,14 @@
 //! | [`dependencies`] | which crate may use which |
 //! | [`sources`] | lengths, words and openings of source files |
 //! | [`documents`] | links between documents |
+//!
+//! And those of [`crate::spec`]: what is cited is specified.
 
 mod dependencies;
 mod documents;
 mod sources;
 
-use crate::{repository, tally::Tally};
+use crate::{repository, spec, tally::Tally};
 use anyhow::{Context, Result, bail};
 use std::{fmt, fs};
 
@@ -18,11 +20,11 @@ use std::{fmt, fs};
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// The file, relative to the root of the repository.
-    file: String,
+    pub(crate) file: String,
     /// The line, from 1; `None` if it is about the whole file.
-    line: Option<usize>,
+    pub(crate) line: Option<usize>,
     /// What is wrong and what to do instead.
-    what: String,
+    pub(crate) what: String,
 }
 
 impl fmt::Display for Finding {
@@ -54,6 +56,7 @@ pub(crate) fn tally() -> Result<Tally> {
 
 fn findings() -> Result<Vec<Finding>> {
     let mut findings = dependencies::check()?;
+    findings.extend(spec::check()?);
     let files = repository::files()?;
     for file in &files {
         let name = file.to_string_lossy();
