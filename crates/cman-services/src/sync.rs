@@ -4,13 +4,16 @@
 //!
 //! One sync serves all services. Until it is over, what else is delivered waits. If the view ends
 //! first, the sync has never been: nothing of it was taken over.
+//!
+//! Members of one view fall into classes. A class knows each other: its members were brought in
+//! step once and delivered the same since. Where a view is one class there is nothing to do.
 
 use crate::{
     output::{Out, ViewInfo},
     state::State,
 };
 use bytes::Bytes;
-use cman_types::{Instant, MemberId, NodeId, ViewId};
+use cman_types::{Instant, MemberId, NodeId, NodeSet, ViewId};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,9 +32,9 @@ pub(crate) struct Sync {
     time_max: Duration,
     /// The members of the view, sorted.
     members: Vec<MemberId>,
-    /// Those whose part this node has, as they have this node's, sorted: all members, unless a
-    /// sync is under way. Members of one view fall into classes that know each other.
+    /// This node's class, sorted: all members, unless a sync is under way.
     known: Vec<MemberId>,
+    /// None while all members know each other.
     round: Option<Round>,
 }
 
@@ -60,9 +63,9 @@ impl Sync {
         Self { me, time_max, members: Vec::new(), known: vec![me], round: None }
     }
 
-    /// A sync under way is over, without result: gives back what was held of members that this
-    /// node knows. Those who go on together from its class hold the same, and apply it alike;
-    /// to the others the senders are not there yet (G-25).
+    /// A sync under way is over, without result (G-25): gives back what was held of the own class.
+    /// Those of it that go on together hold the same, and apply it alike; senders of another class
+    /// are not there yet, and do the same among themselves.
     pub(crate) fn abort(&mut self) -> VecDeque<Operation> {
         let Some(round) = self.round.take() else { return VecDeque::new() };
         let mut held = round.held;
@@ -70,16 +73,17 @@ impl Sync {
         held
     }
 
-    /// Keeps of those this node knows the ones that came along with it.
+    /// Of its class, those stay with this node that came along to the new view (G-10).
     pub(crate) fn keep(&mut self, info: &ViewInfo<'_>) {
         self.members = info.view.ids().collect();
-        let along =
-            |known: &MemberId| info.view.contains(known) && info.transitional.contains(&known.node);
+        let came: NodeSet = info.transitional.iter().copied().collect();
         let me = self.me;
-        self.known.retain(|known| *known == me || along(known));
+        self.known.retain(|known| {
+            *known == me || (came.contains(known.node) && info.view.contains(known))
+        });
     }
 
-    /// Whether all members of the view know each other. They agree on it (G-20).
+    /// Whether all members of the view are one class. They agree on it (G-20).
     pub(crate) fn is_complete(&self) -> bool {
         self.known == self.members
     }
@@ -91,7 +95,8 @@ impl Sync {
         self.round = Some(Round { view, states, held, deadline });
     }
 
-    /// A member spoke. Its first word in a view counts. The end of the sync, if it was the last.
+    /// A member spoke. Its first word in this view counts (G-22). The end of the sync, if it was
+    /// the last.
     pub(crate) fn on_state(&mut self, sender: MemberId, state: State) -> Option<Ended> {
         let round = self.round.as_mut()?;
         if state.view != round.view || self.members.binary_search(&sender).is_err() {
@@ -106,20 +111,24 @@ impl Sync {
         Some(Ended { view, states, held })
     }
 
-    /// Keeps an operation for the end of the sync; gives it back if there is none.
+    /// Keeps an operation for the end of the sync (G-23); gives it back if there is none.
     pub(crate) fn hold(&mut self, operation: Operation) -> Option<Operation> {
         let Some(round) = &mut self.round else { return Some(operation) };
         round.held.push_back(operation);
         None
     }
 
-    /// At the deadline the coordinator puts out who has not spoken; again after the same time.
+    /// At the deadline the coordinator puts out who has not spoken; again after the same time. It
+    /// accuses nobody as long as it has not even heard itself: then the stream stands (G-24).
     pub(crate) fn on_timeout(&mut self, now: Instant, out: &mut VecDeque<Out>) {
         if now < self.due() {
             return;
         }
         let Some(round) = &mut self.round else { return };
         round.deadline = now + self.time_max;
+        if !round.states.contains_key(&self.me) {
+            return;
+        }
         let silent = self.members.iter().filter(|member| !round.states.contains_key(member));
         out.extend(silent.map(|member| Out::PutOut { node: member.node }));
     }

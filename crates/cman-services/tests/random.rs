@@ -27,6 +27,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut cluster = Cluster::new(seed);
+        cluster.lossy = true;
         let nodes = 2 + cluster.prng.below(15) as u32;
         let groups = [1, 3, GROUPS][cluster.prng.below(3) as usize];
         (1..=nodes).for_each(|id| cluster.start(id));
@@ -52,7 +53,8 @@ impl Run {
                 let mute = &mut self.cluster.node(node).mute;
                 *mute = !*mute;
             }
-            20..400 => self.client(),
+            20..22 => self.deadline(),
+            22..400 => self.client(),
             400..650 => {
                 let node = self.some_node();
                 self.cluster.send(node);
@@ -79,6 +81,24 @@ impl Run {
             side.swap(0, first);
             if self.below(8) > 0 {
                 self.cluster.view(&side);
+            }
+        }
+    }
+
+    /// All has arrived that was sent, and time passes: a coordinator puts out those, and only
+    /// those, who did not speak.
+    fn deadline(&mut self) {
+        let ids: Vec<_> = self.cluster.nodes.keys().copied().collect();
+        ids.iter().for_each(|id| while self.cluster.deliver(*id) {});
+        self.cluster.wait(cluster::TOKEN);
+        for id in ids {
+            for silent in core::mem::take(&mut self.cluster.node(id).put_out) {
+                let coordinator = &self.cluster.nodes[&id];
+                let stream = coordinator.stream;
+                let silent = self.cluster.nodes.get(&silent.get());
+                let waits =
+                    silent.is_none_or(|node| node.stream != stream || !node.queue.is_empty());
+                assert!(waits, "node {id} puts out {silent:?}, who spoke");
             }
         }
     }

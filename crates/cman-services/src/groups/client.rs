@@ -47,25 +47,20 @@ impl Groups {
         name: GroupName,
         pid: u32,
     ) -> Result<Bytes, GroupError> {
-        if self.groups.values().map(|group| group.locals.len()).sum::<usize>() >= MEMBERSHIPS_MAX {
+        if self.own >= MEMBERSHIPS_MAX {
             return Err(GroupError::TooManyMemberships { max: MEMBERSHIPS_MAX });
         }
         let group = self.groups.entry(name.clone()).or_default();
-        let mut same = group
-            .locals
-            .iter()
-            .filter(|local| local.session == Some(session) || local.pid == pid)
-            .peekable();
-        if same.peek().is_some() {
-            let stays = same.any(|local| !local.leaving);
-            let refused = if stays {
-                GroupError::AlreadyJoined { group: name, pid }
-            } else {
-                GroupError::StillLeaving { group: name, pid }
-            };
-            return Err(refused);
+        let in_the_way = |local: &&Local| local.session == Some(session) || local.pid == pid;
+        let mut same = group.locals.iter().filter(in_the_way);
+        if let Some(stays) = same.clone().find(|local| !local.leaving) {
+            return Err(GroupError::AlreadyJoined { pid: stays.pid, group: name });
+        }
+        if let Some(leaves) = same.next() {
+            return Err(GroupError::StillLeaving { pid: leaves.pid, group: name });
         }
         let session = Some(session);
+        self.own += 1;
         group.locals.push(Local { session, pid, joined: false, leaving: false, sent: 0 });
         Ok(codec::encode(Kind::Join, &name, pid))
     }

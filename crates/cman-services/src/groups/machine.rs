@@ -16,11 +16,15 @@ use std::collections::{BTreeMap, VecDeque};
 pub(crate) struct Groups {
     pub(super) me: NodeId,
     pub(super) groups: BTreeMap<GroupName, Group>,
+    /// How many memberships each node has.
+    counts: BTreeMap<NodeId, usize>,
+    /// How many memberships the clients of this node have or ask for.
+    pub(super) own: usize,
 }
 
 impl Groups {
     pub(crate) const fn new(me: MemberId) -> Self {
-        Self { me: me.node, groups: BTreeMap::new() }
+        Self { me: me.node, groups: BTreeMap::new(), counts: BTreeMap::new(), own: 0 }
     }
 
     pub(crate) fn members(&self, group: &GroupName) -> &[Process] {
@@ -33,15 +37,10 @@ impl Groups {
         with_members.map(|(name, group)| (name, group.members.as_slice()))
     }
 
-    /// How many memberships the processes of a node have.
-    fn memberships(&self, node: NodeId) -> usize {
-        let of_node = |who: &&Process| who.node == node;
-        self.groups.values().map(|group| group.members.iter().filter(of_node).count()).sum()
-    }
-
     /// G-04. A process that is a member already stays what it is; no honest node sends that.
     fn join(&mut self, name: &[u8], process: Process, out: &mut VecDeque<Out>) {
-        if self.memberships(process.node) >= MEMBERSHIPS_MAX {
+        let count = self.counts.entry(process.node).or_default();
+        if *count >= MEMBERSHIPS_MAX {
             return;
         }
         let Ok(name) = GroupName::new(name) else { return };
@@ -49,6 +48,7 @@ impl Groups {
         if !group.insert(process) {
             return;
         }
+        *count += 1;
         if process.node == self.me
             && let Some(local) = group.local_with(process.pid)
         {
@@ -72,8 +72,13 @@ impl Groups {
             return;
         }
         group.announce(&name, &because(reason, [process]), &Vec::new(), out);
+        if let Some(count) = self.counts.get_mut(&process.node) {
+            *count -= 1;
+        }
         if process.node == self.me {
+            let before = group.locals.len();
             group.locals.retain(|local| local.pid != process.pid);
+            self.own -= before - group.locals.len();
         }
         if group.is_empty() {
             self.groups.remove(&name);
@@ -106,8 +111,13 @@ impl Groups {
         out.extend(group.listeners().map(message));
     }
 
-    fn forget_empty(&mut self) {
+    /// Many members came or went at once.
+    fn tidy(&mut self) {
         self.groups.retain(|_, group| !group.is_empty());
+        self.counts.clear();
+        for who in self.groups.values().flat_map(|group| &group.members) {
+            *self.counts.entry(who.node).or_default() += 1;
+        }
     }
 }
 
@@ -141,7 +151,7 @@ impl Service for Groups {
                 group.announce(name, &because(Reason::NodeDown, lost), &Vec::new(), out);
             }
         }
-        self.forget_empty();
+        self.tidy();
     }
 
     /// G-11: one change of each group for all processes that came. What a node says of itself
@@ -164,7 +174,7 @@ impl Service for Groups {
             let members = said.remove(name).unwrap_or_default();
             group.take_over(name, members, out);
         }
-        self.forget_empty();
+        self.tidy();
     }
 
     fn on_operation(&mut self, sender: MemberId, delivered: &Bytes, out: &mut VecDeque<Out>) {

@@ -58,6 +58,9 @@ pub(crate) struct Cluster {
     pub(crate) streams: Vec<Stream>,
     pub(crate) nodes: BTreeMap<u32, Node>,
     pub(crate) history: History,
+    /// Whether the end of a view loses what only nodes sent that do not come along, if nobody
+    /// delivered it.
+    pub(crate) lossy: bool,
     epoch: u64,
     lives: u64,
     sent: u64,
@@ -83,6 +86,7 @@ impl Cluster {
             streams: Vec::new(),
             nodes: BTreeMap::new(),
             history: History::default(),
+            lossy: false,
             epoch: 0,
             lives: 0,
             sent: 0,
@@ -197,7 +201,8 @@ impl Cluster {
         let common = lineage.iter().map(|id| self.nodes[id].delivered).max().unwrap();
         let mut recovered = self.streams[stream].sequence[common..].to_vec();
         let whole = recovered.len() as u64 + 1;
-        let cut = if self.prng.chance(500_000) { whole } else { self.prng.below(whole) };
+        let lossy = self.lossy && self.prng.chance(500_000);
+        let cut = if lossy { self.prng.below(whole) } else { whole };
         let mut tail = recovered.split_off((cut as usize).min(recovered.len()));
         tail.retain(|sent| lineage.iter().any(|id| self.nodes[id].id == sent.sender));
         tail.sort_by_key(|sent| sent.sender);
@@ -236,9 +241,19 @@ impl Cluster {
     /// Everything that waits is sent and delivered.
     pub(crate) fn run(&mut self) {
         let ids: Vec<_> = self.nodes.keys().copied().collect();
+        self.run_these(&ids);
+    }
+
+    /// The same, but one node does nothing.
+    pub(crate) fn run_without(&mut self, id: u32) {
+        let ids: Vec<_> = self.nodes.keys().copied().filter(|other| *other != id).collect();
+        self.run_these(&ids);
+    }
+
+    fn run_these(&mut self, ids: &[u32]) {
         loop {
             let mut any = false;
-            for id in &ids {
+            for id in ids {
                 any |= self.send(*id);
                 any |= self.deliver(*id);
             }
