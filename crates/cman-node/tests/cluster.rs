@@ -158,6 +158,7 @@ impl Bus {
     }
 }
 
+///
 #[test]
 fn three_nodes_form_one_view() {
     let mut bus = Bus::new(3);
@@ -171,6 +172,7 @@ fn three_nodes_form_one_view() {
     assert_eq!(bus.views_since(Instant::ZERO, 1).len(), 1);
 }
 
+///
 #[test]
 fn the_death_of_any_node_costs_one_view_and_no_quorum() {
     for dead in 1..=5 {
@@ -191,6 +193,7 @@ fn the_death_of_any_node_costs_one_view_and_no_quorum() {
     }
 }
 
+///
 #[test]
 fn coordinator_and_deputy_die_together() {
     let mut bus = Bus::new(5);
@@ -208,6 +211,7 @@ fn coordinator_and_deputy_die_together() {
     }
 }
 
+///
 #[test]
 fn a_restarted_node_is_back_within_a_second() {
     for dead in [1, 3] {
@@ -225,6 +229,7 @@ fn a_restarted_node_is_back_within_a_second() {
     }
 }
 
+///
 #[test]
 fn leaving_is_quick_and_removing_lowers_expected_votes() {
     for (leaver, remove) in [(1, false), (3, false), (1, true), (3, true)] {
@@ -245,6 +250,7 @@ fn leaving_is_quick_and_removing_lowers_expected_votes() {
     }
 }
 
+///
 #[test]
 fn a_killed_node_is_told_and_put_out() {
     for victim in [1, 2] {

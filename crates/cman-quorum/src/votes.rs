@@ -187,6 +187,7 @@ mod tests {
         rules.decide(&set(members), &basis, &NodeSet::new(), &NodeSet::new())
     }
 
+    ///
     #[test]
     fn a_majority_is_more_than_half() {
         assert!(decide(&rules(5), &[1, 2, 3], &[]).eligible);
@@ -194,6 +195,7 @@ mod tests {
         assert!(!decide(&rules(4), &[1, 2], &[]).eligible);
     }
 
+    ///
     #[test]
     fn removed_nodes_are_not_expected() {
         let votes = decide(&rules(3), &[1], &[2, 3]);
@@ -201,6 +203,7 @@ mod tests {
         assert_eq!((votes.expected, votes.needed), (1, 1));
     }
 
+    ///
     #[test]
     fn removed_nodes_alone_are_never_quorate() {
         let alone =
@@ -208,6 +211,7 @@ mod tests {
         assert!(!alone.eligible, "{alone:?}");
     }
 
+    ///
     #[test]
     fn a_returning_node_counts_again_for_the_next_view() {
         let votes = decide(&rules(3), &[1, 2], &[2, 3]);
@@ -216,6 +220,7 @@ mod tests {
         assert_eq!(votes.returning, set(&[2]));
     }
 
+    ///
     #[test]
     fn half_of_those_who_stayed_take_nobody_back() {
         // 3 and 4 gave up their votes. Were they taken back by 1 and by 2 apart from each other,
@@ -224,6 +229,7 @@ mod tests {
         assert!(decide(&rules(4), &[1, 2, 3], &[3, 4]).eligible);
     }
 
+    ///
     #[test]
     fn who_has_just_started_does_not_count_against_a_lowered_expectation() {
         // 5 gave up its vote: of 1 to 4 three are needed, of all five as well.
@@ -237,6 +243,7 @@ mod tests {
         assert!(three.eligible, "a majority of all is always one");
     }
 
+    ///
     #[test]
     fn the_first_quorum_waits_for_all() {
         let rules = VoteRules { wait_for_all: true, two_node: true, ..rules(2) };
@@ -247,6 +254,7 @@ mod tests {
         assert!(rules.decide(&set(&[1]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
     }
 
+    ///
     #[test]
     fn weights_count() {
         let mut rules = rules(3);

@@ -47,6 +47,7 @@ fn hub(votes: &ViewVotes) -> (HubBook, u32) {
     (book, number)
 }
 
+///
 #[test]
 fn a_lease_counts_from_the_sending_of_the_beat_that_a_quorum_answered() {
     let (rules, timing) = (rules(3), timing());
@@ -58,6 +59,7 @@ fn a_lease_counts_from_the_sending_of_the_beat_that_a_quorum_answered() {
     assert_eq!(end, at(0) + timing.shortened(timing.lease));
 }
 
+///
 #[test]
 fn a_hub_that_may_not_grant_does_not_count_itself() {
     let (rules, timing) = (rules(3), timing());
@@ -67,6 +69,7 @@ fn a_hub_that_may_not_grant_does_not_count_itself() {
     assert_eq!(book.count(at(5), life(1), false, &rules, &votes, &timing), Instant::ZERO);
 }
 
+///
 #[test]
 fn a_beat_without_a_grant_counts_for_nothing_but_is_vouched_for() {
     let (rules, timing) = (rules(3), timing());
@@ -77,6 +80,7 @@ fn a_beat_without_a_grant_counts_for_nothing_but_is_vouched_for() {
     assert_eq!(book.outstanding(at(105), |_| true), [(life(2).node, timing.lease - ms(100))]);
 }
 
+///
 #[test]
 fn grants_of_another_view_do_not_count() {
     let (rules, timing) = (rules(3), timing());
@@ -88,6 +92,7 @@ fn grants_of_another_view_do_not_count() {
     assert_eq!(book.outstanding(at(10), |_| true).len(), 1, "but they are still vouched for");
 }
 
+///
 #[test]
 fn a_view_with_returning_members_must_be_settled_first() {
     let (rules, timing) = (rules(3), timing());
@@ -102,6 +107,7 @@ fn a_view_with_returning_members_must_be_settled_first() {
     assert!(book.count(at(7), life(1), true, &rules, &votes, &timing) > at(7));
 }
 
+///
 #[test]
 fn who_starts_grants_nothing_for_one_lease() {
     let lease = MemberLease::new(at(0), &timing());
@@ -109,6 +115,7 @@ fn who_starts_grants_nothing_for_one_lease() {
     assert!(lease.may_grant(at(1500)));
 }
 
+///
 #[test]
 fn a_member_counts_from_its_own_sending() {
     let timing = timing();
@@ -143,6 +150,7 @@ fn granted(hub: u32) -> MemberLease {
     lease
 }
 
+///
 #[test]
 fn a_promise_to_a_hub_that_is_left_out_is_kept() {
     let mut lease = granted(1);
@@ -152,6 +160,7 @@ fn a_promise_to_a_hub_that_is_left_out_is_kept() {
     assert!(lease.may_grant(at(1500)));
 }
 
+///
 #[test]
 fn a_hub_that_comes_along_vouches() {
     let mut lease = granted(1);
@@ -160,6 +169,7 @@ fn a_hub_that_comes_along_vouches() {
     assert!(lease.may_grant(at(500)));
 }
 
+///
 #[test]
 fn the_promise_of_another_member_ends_the_lease_too() {
     let mut lease = granted(1);
@@ -168,6 +178,7 @@ fn the_promise_of_another_member_ends_the_lease_too() {
     assert!(lease.may_grant(at(500)), "but binds only who gave it");
 }
 
+///
 #[test]
 fn nobody_left_out_changes_nothing() {
     let mut lease = granted(1);
@@ -177,6 +188,7 @@ fn nobody_left_out_changes_nothing() {
     assert!(lease.may_grant(at(500)));
 }
 
+///
 #[test]
 fn what_a_hub_vouches_for_is_waited_for() {
     let mut lease = granted(1);

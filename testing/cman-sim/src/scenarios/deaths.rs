@@ -19,24 +19,28 @@ use crate::{
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = in_a_phase();
     all.extend(timed());
+    //
     all.push(Scenario::new(
         "twice-in-a-row",
         "the coordinator dies in the middle of a view change, and so does the next proposer",
         Cluster::plain(7),
         |world, prng| rounds(world, prng, &[Point::Proposes, Point::Recovers], 2, 6),
     ));
+    //
     all.push(Scenario::new(
         "half-install",
         "half of the members get the decision, then the proposer dies, is cut off or stalls",
         Cluster::plain(5),
         |world, prng| rounds(world, prng, &[Point::InstallsHalf], 1, 16),
     ));
+    //
     all.push(Scenario::new(
         "twin-epoch",
         "two proposers race, and nobody sees the same epoch twice",
         Cluster::plain(4),
         twin_epoch,
     ));
+    //
     all.push(Scenario::new(
         "late-install",
         "decisions are late by up to 0.6 T and meet the next ballot",
@@ -56,6 +60,7 @@ fn in_a_phase() -> Vec<Scenario> {
     ];
     let make = |(phase, point)| {
         Scenario::new(
+            //
             format!("coordinator-crash-in-{phase}"),
             "a member dies; the coordinator dies while it changes the view",
             Cluster::plain(5),
@@ -80,9 +85,11 @@ fn crash_in(world: &mut World, point: Point) -> Check {
 fn timed() -> Vec<Scenario> {
     type Pick = fn(&World) -> Vec<usize>;
     let cases: [(&str, &'static str, Pick); 5] = [
+        //
         ("kill-9-member", "a member dies: one view within token + 300 ms", |world| {
             vec![member(world)]
         }),
+        //
         ("kill-9-coordinator", "the coordinator dies: one view, nobody loses quorum", |world| {
             vec![coordinator(world)]
         }),
@@ -92,6 +99,7 @@ fn timed() -> Vec<Scenario> {
         ("kill-9-coordinator-and-member", "both die at once: one view, quorum stays", |world| {
             vec![coordinator(world), member(world)]
         }),
+        //
         ("kill-9-half", "half of the cluster dies at once, the coordinator with it", |world| {
             let first = coordinator(world);
             let rest = world.living().into_iter().filter(|&host| host != first);

@@ -11,30 +11,35 @@ use crate::{clock::nanos, cluster::Cluster, violation::Check, world::World};
 
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = vec![
+        //
         Scenario::new(
             "deaf-while-held",
             "a node is held off and goes deaf meanwhile: the others never ask for it",
             Cluster::plain(5),
             |world, _| deaf_while_held(world, false),
         ),
+        //
         Scenario::new(
             "deaf-starter",
             "a node that is held off starts anew and goes deaf: the others never ask for it",
             Cluster::plain(5),
             |world, _| deaf_while_held(world, true),
         ),
+        //
         Scenario::new(
             "lone-install",
             "the coordinator installs what all confirmed, and nobody hears of it",
             Cluster::plain(5),
             |world, _| lone_install(world),
         ),
+        //
         Scenario::new(
             "woken-in-silence",
             "the coordinator wakes, and nothing lies in its socket: it does not blame the others",
             Cluster::plain(5),
             |world, _| woken_in_silence(world),
         ),
+        //
         Scenario::new(
             "replayed-answers",
             "nodes restart and are challenged over and over; their old answers come again",
@@ -42,6 +47,7 @@ pub(super) fn all() -> Vec<Scenario> {
             |world, _| replayed_answers(world),
         ),
     ];
+    // R-81h, R-91, R-92.
     for (name, stall, period) in
         [("sleepy-heavy-coordinator", 19, 28), ("stalling-heavy-coordinator", 12, 18)]
     {

@@ -20,12 +20,14 @@ const NODES: usize = 1000;
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
+        //
         Scenario::new(
             "thousand-nodes-idle",
             "a thousand nodes form one view; members work no harder than among a hundred",
             Cluster::plain(NODES),
             |world, _| idle(world),
         ),
+        //
         Scenario::new(
             "thousand-nodes-one-fails",
             "one of a thousand dies: one view within token + 300 ms",
@@ -36,6 +38,7 @@ pub(super) fn all() -> Vec<Scenario> {
                 crash_and_time(world, &[victim])
             },
         ),
+        //
         Scenario::new(
             "thousand-nodes-lose-100",
             "a hundred of a thousand die at once",
@@ -46,6 +49,7 @@ pub(super) fn all() -> Vec<Scenario> {
                 crash_and_time(world, &victims)
             },
         ),
+        //
         Scenario::new(
             "thousand-nodes-heal-500-500",
             "a thousand nodes fall into halves and become one view again",

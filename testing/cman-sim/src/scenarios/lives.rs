@@ -18,36 +18,42 @@ const BACK_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = restarts();
+    //
     all.push(Scenario::new(
         "state-rolled-back",
         "a state directory is rolled back to older and older contents, the clock with it",
         Cluster::plain(3),
         rolled_back,
     ));
+    //
     all.push(Scenario::new(
         "replayed-past",
         "everything that dead lives said is said again",
         Cluster::plain(4),
         |world, _| replayed(world),
     ));
+    //
     all.push(Scenario::new(
         "lonely-epochs",
         "a node restarts alone with its wall clock stepped back: epochs grow all the same",
         Cluster::plain(3),
         |world, _| lonely(world),
     ));
+    //
     all.push(Scenario::new(
         "duplicate-node-id",
         "a second node with the same id: refused, the cluster undisturbed",
         Cluster::plain(4),
         |world, _| duplicate(world),
     ));
+    //
     all.push(Scenario::new(
         "wrong-cluster",
         "other clusters on the same port: another name, another key; undisturbed",
         Cluster::plain(3),
         |world, _| wrong_cluster(world),
     ));
+    //
     for (name, version) in [("old-config", 1), ("new-config", 3)] {
         all.push(Scenario::new(
             name,
@@ -56,12 +62,14 @@ pub(super) fn all() -> Vec<Scenario> {
             move |world, _| other_config(world, version),
         ));
     }
+    //
     all.push(Scenario::new(
         "not-configured",
         "a node that only its own configuration knows: refused, the cluster undisturbed",
         Cluster::plain(3),
         |world, _| not_configured(world),
     ));
+    //
     all.push(Scenario::new(
         "garbage",
         "10,000 datagrams of garbage: no view change",

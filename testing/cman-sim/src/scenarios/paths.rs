@@ -28,24 +28,30 @@ type Cut = fn(&World) -> Paths;
 
 pub(super) fn all() -> Vec<Scenario> {
     let cuts: [(&str, &'static str, Cut); 7] = [
+        // R-60r, R-61r, R-110.
         ("one-way-to-coordinator", "a member is not heard by the coordinator: nothing", |world| {
             vec![(member(world), coordinator(world))]
         }),
+        // R-60r, R-62r.
         ("one-way-from-coordinator", "a member does not hear the coordinator: nothing", |world| {
             vec![(coordinator(world), member(world))]
         }),
+        //
         ("one-way-member-member", "a member does not hear another one: nothing", |world| {
             vec![(deputy(world), member(world))]
         }),
         ("two-way-member-member", "two members do not hear each other: nothing", |world| {
             both(deputy(world), member(world))
         }),
+        // R-60r to R-62r, R-114.
         ("two-way-coordinator-member", "a member is cut off the coordinator: nothing", |world| {
             both(coordinator(world), member(world))
         }),
+        // R-60r, R-152.
         ("two-way-coordinator-deputy", "the next in line is cut off: nothing", |world| {
             both(coordinator(world), deputy(world))
         }),
+        // R-11, R-60r.
         ("half-cut", "a node is cut both ways from half of the others: nothing", |world| {
             let host = member(world);
             let half = others(world, &[host]);
@@ -75,14 +81,23 @@ fn both(a: usize, b: usize) -> Paths {
 
 fn lasting() -> Vec<Scenario> {
     let cases = [
+        // R-16, R-61r.
         ("star-centre-dies", "only paths to and from one node are left; then it dies", None),
+        //
         ("deaf-node", "a member hears nobody, for ever", Some((Lasting::Deaf, false))),
+        //
         ("mute-node", "a member is heard by nobody, for ever", Some((Lasting::Mute, false))),
+        //
         ("deaf-coordinator", "the coordinator hears nobody, for ever", Some((Lasting::Deaf, true))),
+        //
         ("mute-coordinator", "nobody hears the coordinator, ever", Some((Lasting::Mute, true))),
+        // R-81h.
         ("flapping-path", "a path comes and goes, for ever", Some((Lasting::FlappingPath, true))),
+        // R-81h, R-124.
         ("flapping-node", "a node dies and comes back", Some((Lasting::FlappingNode, false))),
+        //
         ("loss-30-everywhere", "30 % of all datagrams are lost", Some((Lasting::Loss30, false))),
+        // R-64r, R-65r.
         ("chain-of-five", "each node hears only its neighbours", Some((Lasting::Chain, false))),
     ];
     let make = |(name, text, fault): (&str, &'static str, Option<(Lasting, bool)>)| {
@@ -118,6 +133,7 @@ fn star(world: &mut World) -> Check {
 
 fn weather() -> Vec<Scenario> {
     vec![
+        //
         Scenario::new(
             "reorder-0.6T",
             "2 % of all datagrams are late by up to 0.6 T: nothing happens",
@@ -127,12 +143,14 @@ fn weather() -> Vec<Scenario> {
                 bad_weather(world, Quality { late, late_max, ..Quality::QUIET })
             },
         ),
+        //
         Scenario::new(
             "duplicate-20-percent",
             "a fifth of all datagrams arrives twice: nothing happens",
             Cluster::plain(5),
             |world, _| bad_weather(world, Quality { duplicate: 200_000, ..Quality::QUIET }),
         ),
+        //
         Scenario::new(
             "multicast-dead",
             "multicast reaches nobody any more: the cluster goes on by unicast",
@@ -145,6 +163,7 @@ fn weather() -> Vec<Scenario> {
                 nothing_changed(world)
             },
         ),
+        //
         Scenario::new(
             "multicast-dead-at-one",
             "multicast does not reach one member any more: nothing happens",
@@ -157,6 +176,7 @@ fn weather() -> Vec<Scenario> {
                 nothing_changed(world)
             },
         ),
+        //
         Scenario::new(
             "multicast-never",
             "a cluster on a network without multicast forms all the same",
@@ -181,18 +201,21 @@ fn bad_weather(world: &mut World, quality: Quality) -> Check {
 
 fn partitions() -> Vec<Scenario> {
     vec![
+        //
         Scenario::new(
             "partition-and-merge-x10",
             "three against two, ten times: the majority acts, the minority knows before",
             Cluster::plain(5),
             |world, _| partition_x10(world),
         ),
+        //
         Scenario::new(
             "three-way-merge",
             "three parts find each other at once",
             Cluster::plain(6),
             |world, _| three_way(world),
         ),
+        // R-65r, R-72.
         Scenario::new(
             "all-but-one-hop",
             "two views whose members reach each other only partly: few views, whatever comes",

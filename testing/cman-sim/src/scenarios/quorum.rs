@@ -20,60 +20,70 @@ use crate::{
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
+        //
         Scenario::new(
             "lease-one-way-to-coordinator",
             "the coordinator is heard but hears nobody: its lease ends before others act",
             Cluster::plain(5),
             |world, _| one_way(world),
         ),
+        //
         Scenario::new(
             "forgotten-promise",
             "a voter restarts at once and joins the other side of a partition",
             Cluster::plain(3),
             forgotten_promise,
         ),
+        //
         Scenario::new(
             "short-phase",
             "a member is cut off at the moment of a proposal, and left out before its lease ends",
             Cluster::plain(3),
             short_phase,
         ),
+        //
         Scenario::new(
             "slow-beat",
             "beats are half a token on the way while others take over",
             Cluster::plain(3),
             slow_beat,
         ),
+        //
         Scenario::new(
             "dead-between-confirm-and-install",
             "the coordinator dies between confirm and install, and the rest is partitioned",
             Cluster::plain(5),
             confirm_and_partition,
         ),
+        //
         Scenario::new(
             "two-hubs",
             "coordinator and deputies are cut from each other, each with some members",
             Cluster::plain(7),
             two_hubs,
         ),
+        //
         Scenario::new(
             "deputy-vouches",
             "a deputy hands out leases, is replaced, and its leases are honoured",
             Cluster::plain(5),
             deputy_vouches,
         ),
+        //
         Scenario::new(
             "queued-beats",
             "a coordinator wakes with its sockets full of old beats, cut off meanwhile",
             Cluster::plain(5),
             queued_beats,
         ),
+        //
         Scenario::new(
             "two-node",
             "two nodes, either may act alone once both were there",
             Cluster { two_node: true, wait_for_all: true, ..Cluster::plain(2) },
             |world, _| two_node(world),
         ),
+        //
         Scenario::new(
             "wait-for-all",
             "nobody acts before all nodes were seen together",

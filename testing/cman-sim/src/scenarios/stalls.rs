@@ -27,6 +27,7 @@ pub(super) fn all() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (name, pick) in who {
         all.push(Scenario::new(
+            //
             format!("stall-0.5T-{name}"),
             "a daemon is stopped for half a token: nothing happens",
             Cluster::plain(5),
@@ -34,6 +35,7 @@ pub(super) fn all() -> Vec<Scenario> {
         ));
         for tokens in [1, 2, 4] {
             all.push(Scenario::new(
+                //
                 format!("stall-{tokens}T-{name}"),
                 "a daemon is stopped: put out once, accuses nobody, rejoins once",
                 Cluster::plain(5),
@@ -41,18 +43,21 @@ pub(super) fn all() -> Vec<Scenario> {
             ));
         }
     }
+    // R-81h, R-91.
     all.push(Scenario::new(
         "sleepy-coordinator-big-view",
         "the coordinator stalls 1.9 T in each 2.8 T: views are rare",
         Cluster::plain(5),
         |world, prng| lasting(world, prng, Lasting::Sleeping),
     ));
+    // R-81h, R-92.
     all.push(Scenario::new(
         "sleepy-coordinator-recapture",
         "the coordinator stalls 1.2 T in each 1.8 T: views are rare",
         Cluster::plain(4),
         |world, prng| lasting(world, prng, Lasting::Stalling),
     ));
+    //
     all.push(Scenario::new(
         "clock-drift-extremes",
         "every other clock is as fast as allowed, the rest as slow",

@@ -27,54 +27,63 @@ pub(super) fn all() -> Vec<Scenario> {
     let mut all = Vec::new();
     for (nodes, seconds) in [(3, 2), (16, 4), (32, 8)] {
         all.push(Scenario::new(
+            //
             format!("cold-start-{nodes}"),
             "nodes started together: one view, quorate, in a few seconds and at most 4 views",
             Cluster::plain(nodes),
             move |world, _| cold_start(world, Duration::from_secs(seconds)),
         ));
     }
+    //
     all.push(Scenario::new(
         "old-hello",
         "a hello from before the join arrives after it, and causes no view",
         Cluster::plain(4),
         |world, _| old_hello(world),
     ));
+    //
     all.push(Scenario::new(
         "leave-member",
         "a member leaves in good order",
         Cluster::plain(5),
         |world, _| leave(world, false),
     ));
+    //
     all.push(Scenario::new(
         "leave-coordinator",
         "the coordinator leaves in good order",
         Cluster::plain(5),
         |world, _| leave(world, true),
     ));
+    //
     all.push(Scenario::new(
         "leave-last",
         "all nodes leave, one after the other",
         Cluster::plain(3),
         |world, _| leave_last(world),
     ));
+    //
     all.push(Scenario::new(
         "kill-member",
         "an administrator puts a member out",
         Cluster::plain(5),
         |world, _| kill(world, false),
     ));
+    //
     all.push(Scenario::new(
         "kill-coordinator",
         "an administrator puts the coordinator out",
         Cluster::plain(5),
         |world, _| kill(world, true),
     ));
+    //
     all.push(Scenario::new(
         "remove-and-return",
         "nodes leave with remove until two of five suffice; then they come back",
         Cluster::plain(5),
         |world, _| remove_and_return(world),
     ));
+    //
     all.push(Scenario::new(
         "disk-stalled-at-ceiling",
         "a disk hangs while views change more often than epochs were reserved for",

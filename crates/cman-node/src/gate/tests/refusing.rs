@@ -3,6 +3,7 @@
 use super::*;
 use proptest::{collection::vec, prelude::*};
 
+///
 #[test]
 fn a_seen_datagram_is_refused() {
     let (mut a, mut b) = acquainted();
@@ -31,6 +32,7 @@ fn the_first_datagram_of_a_life_counts_as_seen_too() {
     assert_eq!(b.rejected(), Rejected { replayed: 1, ..Rejected::default() });
 }
 
+///
 #[test]
 fn what_was_said_to_another_node_is_refused() {
     let (mut a, mut b) = acquainted();
@@ -45,6 +47,7 @@ fn what_was_said_to_another_node_is_refused() {
     assert_eq!(open(&mut b, at(1), address(1), &to_two).len(), 1);
 }
 
+///
 #[test]
 fn counters_grow_by_one_on_each_lane() {
     let mut a = gate(life(1, 10));
@@ -56,6 +59,7 @@ fn counters_grow_by_one_on_each_lane() {
     assert_eq!([1, 2].map(|_| counter(Lane::Data)), [1, 2]);
 }
 
+///
 #[test]
 fn refusals_are_told_apart() {
     let mut b = gate(life(2, 20));
@@ -74,6 +78,7 @@ fn refusals_are_told_apart() {
     assert_eq!(b.poll_transmit(), None);
 }
 
+///
 #[test]
 fn every_flipped_bit_is_refused() {
     let (mut a, mut b) = acquainted();
@@ -104,6 +109,7 @@ fn a_notice_comes_at_most_every_ten_seconds() {
     assert_eq!(b.poll_notice(), None, "nothing new");
 }
 
+///
 #[test]
 fn who_is_not_configured_is_named_every_ten_seconds() {
     let mut b = gate(life(2, 20));
@@ -147,6 +153,7 @@ fn a_notice_names_each_cause() {
     assert!(notice.contains("; 1 from 10.0.0.9:5405: of a cluster with another name"), "{notice}");
 }
 
+///
 #[test]
 fn a_datagram_of_the_other_lane_does_not_open() {
     let (mut a, mut b) = acquainted();
@@ -194,6 +201,7 @@ fn an_authentic_datagram_that_does_not_parse_is_malformed() {
     assert_eq!(b.rejected(), Rejected { malformed: 1, ..Rejected::default() });
 }
 
+///
 #[test]
 fn strangers_do_not_fill_memory() {
     let mut b = gate(life(2, 20));

@@ -3,6 +3,7 @@
 use super::*;
 use cman_wire::frame::{PutOut, Refuse, RefuseReason};
 
+///
 #[test]
 fn a_hello_is_handed_on_once_its_sender_has_answered() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -39,6 +40,7 @@ fn verified_lives_are_heard_at_once() {
     assert!(heard[0].multicast);
 }
 
+///
 #[test]
 fn a_replayed_life_is_never_believed() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -62,6 +64,7 @@ fn a_replayed_life_is_never_believed() {
     }
 }
 
+///
 #[test]
 fn another_life_with_this_nodes_id_is_named_once_it_proved_itself() {
     let (mut a, mut twin) = (gate(life(1, 10)), gate(life(1, 11)));
@@ -77,6 +80,7 @@ fn another_life_with_this_nodes_id_is_named_once_it_proved_itself() {
     assert_eq!(named[0].address, address(7));
 }
 
+///
 #[test]
 fn what_names_this_life_needs_no_challenge() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -102,6 +106,7 @@ fn what_names_this_life_needs_no_challenge() {
     assert!(!b.is_verified(&life(1, 10)));
 }
 
+///
 #[test]
 fn a_vouched_life_is_heard_at_once() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -112,6 +117,7 @@ fn a_vouched_life_is_heard_at_once() {
     assert_eq!(b.poll_transmit(), None);
 }
 
+///
 #[test]
 fn a_silent_life_is_challenged_four_times() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -126,6 +132,7 @@ fn a_silent_life_is_challenged_four_times() {
     assert_eq!(b.poll_timeout(), None);
 }
 
+///
 #[test]
 fn long_frames_and_full_datagrams_pass() {
     use cman_wire::frame::{Beat, Propose};
@@ -170,6 +177,7 @@ fn former_lives(count: u64) -> Vec<Vec<u8>> {
         .collect()
 }
 
+///
 #[test]
 fn replaying_many_lives_does_not_push_out_the_living_one() {
     let mut b = gate(life(2, 20));
@@ -205,6 +213,7 @@ fn replaying_a_later_life_does_not_lock_out_an_earlier_one_for_long() {
     assert!(b.is_verified(&life(1, 1)));
 }
 
+///
 #[test]
 fn unverified_lives_make_room_before_verified_ones() {
     let (_, mut b) = acquainted();
@@ -236,6 +245,7 @@ fn the_last_life_heard_stays_verified_however_long_it_is_silent() {
     assert!(b.is_verified(&life(1, 11)));
 }
 
+///
 #[test]
 fn an_old_life_is_dropped_when_a_new_one_is_verified_and_the_old_fell_silent() {
     let (_, mut b) = acquainted();
@@ -263,6 +273,7 @@ fn a_forgotten_life_must_answer_again() {
     assert!(b.is_verified(&life(1, 10)));
 }
 
+///
 #[test]
 fn a_wrong_answer_verifies_nobody() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -271,6 +282,7 @@ fn a_wrong_answer_verifies_nobody() {
     assert!(!b.is_verified(&life(1, 10)));
 }
 
+///
 #[test]
 fn what_was_sealed_before_the_proof_is_not_believed_after_it() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -283,6 +295,7 @@ fn what_was_sealed_before_the_proof_is_not_believed_after_it() {
     assert_eq!(b.rejected(), Rejected { replayed: 1, ..Rejected::default() });
 }
 
+///
 #[test]
 fn fifty_challenges_a_second_are_answered() {
     let (mut a, mut b) = acquainted();
@@ -298,6 +311,7 @@ fn fifty_challenges_a_second_are_answered() {
     assert_eq!(answered(6000), 50);
 }
 
+///
 #[test]
 fn challenges_are_spaced() {
     let (mut a, mut b) = (gate(life(1, 10)), gate(life(2, 20)));
@@ -310,6 +324,7 @@ fn challenges_are_spaced() {
     assert_eq!(challenges, 2);
 }
 
+///
 #[test]
 fn the_data_lane_is_its_own_and_one_proof_serves_both() {
     let (mut a, mut b) = acquainted();
@@ -341,6 +356,7 @@ fn an_address_is_learnt_from_authentic_datagrams() {
     assert_eq!(b.address_of(&life(1, 10)), Some(address(77)), "a repetition teaches nothing");
 }
 
+///
 #[test]
 fn parts_of_unverified_lives_are_not_kept() {
     let mut a = gate(life(1, 10));
