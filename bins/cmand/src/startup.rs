@@ -181,8 +181,8 @@ fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<LockFile
     }
 }
 
-/// Chooses the incarnation of this life and puts it on disk. Whatever is wrong with the state
-/// directory is a warning: the protocol is safe without it.
+/// Chooses the incarnation of this life and puts it on disk. Whatever is wrong with the
+/// state directory is a warning: the protocol is safe without it.
 fn begin_life(dir: &Path, notes: &mut Vec<String>) -> (Option<StoredState>, Incarnation) {
     let mut note = |text: String| {
         tracing::warn!("{text}");

@@ -5,7 +5,7 @@ pub const WINDOW: u64 = 1024;
 
 const WORDS: usize = 16;
 
-/// A sliding window over the counters of one sender on one lane.
+/// A sliding window over the counters of one sender on one lane.
 ///
 /// Counters at most [`WINDOW`] - 1 behind the highest one seen are told apart; older ones count
 /// as seen.

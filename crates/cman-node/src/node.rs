@@ -34,7 +34,7 @@ type Batches = BTreeMap<(Lane, Destination, Option<NodeId>), Vec<Frame>>;
 /// effect.
 ///
 /// After a wake-up read *all* pending datagrams before anything else, then call
-/// [`Node::handle_drained`]: a node that was stalled counts what lay queued as old.
+/// [`Node::handle_drained`]: a node that was stalled counts what lay queued as old.
 #[derive(Debug)]
 pub struct Node {
     pub(crate) setup: Setup,
@@ -212,7 +212,7 @@ impl Node {
         self.tell_quorum(now);
     }
 
-    /// Puts a frame into the datagrams for its destination.
+    /// Puts a frame into the datagrams for its destination and lane.
     fn address(&self, to: To, frame: Frame, batches: &mut Batches) {
         let receiver = match to {
             To::Member(id) => Some(id.node),
@@ -338,7 +338,7 @@ impl Node {
         }
     }
 
-    /// Quorum is told when it changes, before anything else happens.
+    /// Quorum is told when it changes, before anything else happens.
     pub(crate) fn tell_quorum(&mut self, now: Instant) {
         let quorate = self.engine.is_quorate(now);
         if quorate == self.told_quorate {
@@ -355,7 +355,7 @@ impl Node {
         self.events.push_back(Event::Quorum { quorate, votes: present, needed, text });
     }
 
-    /// Those who may belong here but are not configured are told so; the operator too.
+    /// Those who may belong here but are not configured are told so; the operator too.
     fn refuse_strangers(&mut self) {
         for stranger in self.gate.strangers() {
             let (node, address) = (stranger.id.node, stranger.address);
@@ -404,7 +404,7 @@ fn config_of(setup: &Setup, me: MemberId, seed: u64) -> Config {
         cluster_id: setup.cluster_id,
         config_version: setup.config_version,
         // The wall clock outruns the epochs, so a lost or rolled back state repeats none unless
-        // the clock stepped back too.
+        // the clock stepped back too.
         epoch_floor: stored.max(Epoch(setup.wall_seconds)),
         removed: setup.removed,
         room: gate::ROOM - cman_wire::DATA_HEAD,

@@ -16,7 +16,7 @@ pub struct VoteRules {
     pub wait_for_all: bool,
 }
 
-/// What a view has and needs.
+/// What a view has and needs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ViewVotes {
     /// Votes of all members.
@@ -33,11 +33,11 @@ pub struct ViewVotes {
     /// Members that had given up their votes and grant nothing until the view is settled.
     pub returning: NodeSet,
     /// Members that do not count against a lowered expectation, because their former life may have
-    /// known more than they do.
+    /// known more than they do.
     pub fresh: NodeSet,
-    /// Whether the first quorum still waits for all nodes.
+    /// Whether the first quorum still waits for all nodes.
     pub waiting_for_all: bool,
-    /// Whether the view can be quorate at all. It is once enough members granted a lease.
+    /// Whether the view can be quorate at all. It is once enough members granted a lease.
     pub eligible: bool,
 }
 
@@ -135,7 +135,7 @@ impl VoteRules {
         }
     }
 
-    /// The basis that holds in a view of `members` installed on `basis`.
+    /// The basis that holds in a view of `members` installed on `basis`.
     #[must_use]
     pub fn basis_after(&self, members: &NodeSet, basis: &Basis) -> Basis {
         let all_here =

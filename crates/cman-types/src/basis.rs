@@ -2,7 +2,7 @@
 
 use crate::{node_set::NodeSet, view::Epoch};
 
-/// What all members must agree on to count votes, carried from view to view.
+/// What all members must agree on to count votes, carried from view to view.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Basis {
     /// Epoch of the newest view in which its holder took part in quorum; the newest basis wins.

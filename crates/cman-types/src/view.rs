@@ -30,7 +30,7 @@ impl fmt::Debug for Epoch {
 
 /// The name of a view, and of the ballot that proposes it: ordered by epoch, then by the
 /// coordinator's node id, incarnation and salt. Clients see (epoch, coordinator's node id); the
-/// rest keeps a coordinator that lost its state from minting the same name twice.
+/// rest keeps a coordinator that lost its state from minting the same name twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ViewId {
     /// The number of the view.

@@ -23,7 +23,7 @@ pub(crate) trait Field: Sized {
 pub(crate) trait Item: Field {
     /// What the list is called in an error.
     const LIST: &'static str;
-    /// Most items in one list.
+    /// Most items in one list.
     const COUNT_MAX: usize;
 
     /// Whether the items stand in an order that this kind of list may have.

@@ -15,7 +15,7 @@ pub const HEADER_SIZE: usize = 4 + 5 + 8 + 4 + 8 + 16 + 4 + 8;
 /// The bit of `flags` that says that what follows is encrypted.
 const ENCRYPTED: u8 = 1;
 
-/// The clear header. All of it is authenticated together with what follows.
+/// The clear header. All of it is authenticated together with what follows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Header {
     /// The wire version of the frames.
@@ -52,7 +52,7 @@ impl Header {
     /// The header at the front of a datagram, and what follows it.
     ///
     /// Flags that this version does not know are ignored: what an old program must not ignore
-    /// takes a new header version.
+    /// takes a new header version.
     ///
     /// # Errors
     /// It is no datagram of this protocol.

@@ -27,7 +27,7 @@ const SLICE_MIN: usize = 256;
 /// Bytes of a part besides those of the frame: message, index, count, kind.
 const PART_HEAD: usize = 4 + 2 + 2 + 1;
 
-/// A slice of the body of a long frame.
+/// A slice of the body of a long frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Part<'a> {
     /// Which long frame of this sender and lane.
@@ -169,7 +169,7 @@ impl Assembly {
     /// Takes a part; the kind and body of the frame if that completed it.
     ///
     /// Holds at most [`PARTIAL_MAX`] frames and [`MESSAGE_MAX`] bytes; what was touched longest
-    /// ago goes first.
+    /// ago goes first.
     ///
     /// # Errors
     /// The part contradicts another one of the same frame, which is then given up.

@@ -214,7 +214,7 @@ impl Gate {
         }
     }
 
-    /// Command: a verified node's view or proposal names this life, so it is alive.
+    /// Command: a verified node's view or proposal names this life, so it is alive.
     pub fn vouch(&mut self, now: Instant, member: &Member) {
         if member.id == self.me {
             return;
@@ -268,7 +268,7 @@ impl Gate {
         CHALLENGE_AGAIN_MAX.min(self.token / 20)
     }
 
-    /// Everything between the socket and the frames, cheapest checks first.
+    /// Everything between the socket and the frames, cheapest checks first.
     fn admit(
         &mut self,
         now: Instant,
@@ -370,7 +370,7 @@ impl Gate {
         }
         if sender.node == self.me.node {
             // Another living node with this node's id, or an echo of this node's former life:
-            // only the first can ever be verified. Nothing it says concerns the engine.
+            // only the first can ever be verified. Nothing it says concerns the engine.
             if session.is_verified() {
                 let kind = StrangerKind::SameNodeId;
                 self.strangers.note(arrival.now, sender, arrival.address, kind);

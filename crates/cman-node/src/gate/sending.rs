@@ -10,7 +10,7 @@ pub(crate) const ROOM: usize = DATAGRAM_MAX - HEADER_SIZE - SEAL_MAX;
 /// One lane out of this node.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    /// The header of the last datagram; its counter is the nonce and never used twice.
+    /// The header of the last datagram; its counter is the nonce and never used twice.
     header: Header,
     /// The header's bytes, kept to save their allocation.
     clear: Vec<u8>,
@@ -38,6 +38,7 @@ impl Outgoing {
         }
     }
 
+    ///
     pub(super) const fn set_wire_version(&mut self, version: u8) {
         self.header.wire_version = version;
     }

@@ -112,7 +112,7 @@ impl Session {
     }
 
     /// The nonce to challenge it with now, if that is due. `heard`: because it spoke, and not
-    /// because it keeps silent.
+    /// because it keeps silent.
     pub(super) fn challenge(
         &mut self,
         now: Instant,
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// It answered a challenge. If it was this gate's, it is verified; returns its last hello.
-    /// What it sealed before the answer, and comes later, is not believed.
+    /// What it sealed before the answer, and comes later, is not believed.
     pub(super) fn answered(&mut self, arrival: Arrival, answer: u64) -> Option<Heard> {
         let Trust::Unverified { nonce, hello, .. } = &mut self.trust else { return None };
         if answer != *nonce {
@@ -146,7 +146,7 @@ impl Session {
     }
 
     /// Hands a frame on if this life is verified or the frame proves its own freshness; keeps
-    /// the newest hello otherwise.
+    /// the newest hello otherwise.
     pub(super) fn pass(
         &mut self,
         me: MemberId,
@@ -235,7 +235,7 @@ impl Slot {
         Some((session, &mut self.answers))
     }
 
-    /// Drops lives that fell silent while a later one of the same node speaks.
+    /// Drops lives that fell silent while a later one of the same node speaks.
     pub(super) fn prune(&mut self, now: Instant, silence: Duration) {
         if self.sessions.len() < 2 {
             return;

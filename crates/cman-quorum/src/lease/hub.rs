@@ -27,7 +27,7 @@ pub struct HubBook {
 
 impl HubBook {
     /// A new view: grants given in another one do not count in it, because they promise nothing
-    /// about members that are new. What was given out stays vouched for.
+    /// about members that are new. What was given out stays vouched for.
     pub fn enter_view(&mut self, now: Instant, votes: &ViewVotes) {
         self.grants.clear();
         self.end = Instant::ZERO;
@@ -98,7 +98,7 @@ impl HubBook {
         self.end
     }
 
-    /// Another hub of this view says that it is settled.
+    /// Another hub of this view says that it is settled.
     pub const fn note_settled(&mut self) {
         self.settled = true;
     }
@@ -109,13 +109,13 @@ impl HubBook {
         self.end
     }
 
-    /// Whether a quorum counted in the old way has installed this view.
+    /// Whether a quorum counted in the old way has installed this view.
     #[must_use]
     pub const fn settled(&self) -> bool {
         self.settled
     }
 
-    /// How long leases given out to members for which `lost` holds may still last.
+    /// How long leases given out to members for which `lost` holds may still last.
     pub fn outstanding(
         &self,
         now: Instant,

@@ -116,7 +116,7 @@ impl MemberLease {
     ///
     /// Its own lease runs on only if nobody that was left out can hold one: no member of the new
     /// view is bound by a promise to a hub that did not come along. So it is after a whole token
-    /// of silence, and so no quorum is lost when a node dies.
+    /// of silence, and so no quorum is lost when a node dies.
     pub fn hand_over(&mut self, now: Instant, handover: &Handover<'_>) {
         self.promises.retain(|_, until| *until > now);
         if !handover.eligible {
