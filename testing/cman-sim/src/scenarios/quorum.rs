@@ -20,70 +20,60 @@ use crate::{
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
-        //
         Scenario::new(
             "lease-one-way-to-coordinator",
             "the coordinator is heard but hears nobody: its lease ends before others act",
             Cluster::plain(5),
             |world, _| one_way(world),
         ),
-        //
         Scenario::new(
             "forgotten-promise",
             "a voter restarts at once and joins the other side of a partition",
             Cluster::plain(3),
             forgotten_promise,
         ),
-        //
         Scenario::new(
             "short-phase",
             "a member is cut off at the moment of a proposal, and left out before its lease ends",
             Cluster::plain(3),
             short_phase,
         ),
-        //
         Scenario::new(
             "slow-beat",
             "beats are half a token on the way while others take over",
             Cluster::plain(3),
             slow_beat,
         ),
-        //
         Scenario::new(
             "dead-between-confirm-and-install",
             "the coordinator dies between confirm and install, and the rest is partitioned",
             Cluster::plain(5),
             confirm_and_partition,
         ),
-        //
         Scenario::new(
             "two-hubs",
             "coordinator and deputies are cut from each other, each with some members",
             Cluster::plain(7),
             two_hubs,
         ),
-        //
         Scenario::new(
             "deputy-vouches",
             "a deputy hands out leases, is replaced, and its leases are honoured",
             Cluster::plain(5),
             deputy_vouches,
         ),
-        //
         Scenario::new(
             "queued-beats",
             "a coordinator wakes with its sockets full of old beats, cut off meanwhile",
             Cluster::plain(5),
             queued_beats,
         ),
-        //
         Scenario::new(
             "two-node",
             "two nodes, either may act alone once both were there",
             Cluster { two_node: true, wait_for_all: true, ..Cluster::plain(2) },
             |world, _| two_node(world),
         ),
-        //
         Scenario::new(
             "wait-for-all",
             "nobody acts before all nodes were seen together",
@@ -93,6 +83,7 @@ pub(super) fn all() -> Vec<Scenario> {
     ]
 }
 
+///
 fn one_way(world: &mut World) -> Check {
     settle(world)?;
     for _ in 0..4 {
@@ -113,6 +104,7 @@ fn one_way(world: &mut World) -> Check {
     Ok(())
 }
 
+///
 fn forgotten_promise(world: &mut World, prng: &mut Prng) -> Check {
     for _ in 0..12 {
         heal(world)?;
@@ -136,6 +128,7 @@ fn forgotten_promise(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn short_phase(world: &mut World, prng: &mut Prng) -> Check {
     settle(world)?;
     for _ in 0..12 {
@@ -157,6 +150,7 @@ fn short_phase(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn slow_beat(world: &mut World, prng: &mut Prng) -> Check {
     settle(world)?;
     for _ in 0..16 {
@@ -174,6 +168,7 @@ fn slow_beat(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn confirm_and_partition(world: &mut World, prng: &mut Prng) -> Check {
     settle(world)?;
     for round in 0..12 {
@@ -198,6 +193,7 @@ fn confirm_and_partition(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn two_hubs(world: &mut World, prng: &mut Prng) -> Check {
     settle(world)?;
     for _ in 0..20 {
@@ -228,6 +224,7 @@ fn two_hubs(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn deputy_vouches(world: &mut World, prng: &mut Prng) -> Check {
     settle(world)?;
     for _ in 0..16 {
@@ -250,6 +247,7 @@ fn deputy_vouches(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn queued_beats(world: &mut World, prng: &mut Prng) -> Check {
     settle(world)?;
     for _ in 0..16 {
@@ -269,6 +267,7 @@ fn queued_beats(world: &mut World, prng: &mut Prng) -> Check {
     heal(world)
 }
 
+///
 fn two_node(world: &mut World) -> Check {
     world.start(0);
     world.run_for(Duration::from_secs(20))?;
@@ -286,6 +285,7 @@ fn two_node(world: &mut World) -> Check {
     expect(world, claims, "one of two goes on alone")
 }
 
+///
 fn wait_for_all(world: &mut World) -> Check {
     world.start(0);
     world.start(1);
