@@ -2,7 +2,7 @@
 
 use crate::{context::Context, engine::AskError, present};
 use cman_ipc::{
-    ErrorCode, ErrorReply, Reply, Request,
+    Channel, ErrorCode, ErrorReply, Reply, Request,
     reply::{CHUNK_MAX, LogsChunk, RecorderChunk},
 };
 use cman_node::Command;
@@ -94,7 +94,8 @@ fn logs(lines: Vec<String>) -> Vec<Reply> {
     (1..).zip(chunks).map(chunk).collect()
 }
 
-fn no_answer(error: AskError) -> ErrorReply {
+/// The engine thread does not answer.
+pub(crate) fn no_answer(error: AskError) -> ErrorReply {
     let (code, advice) = match error {
         AskError::Busy => (ErrorCode::Busy, "try again"),
         AskError::Stalled => (ErrorCode::Failed, "is this machine overloaded? try again"),
@@ -112,6 +113,15 @@ pub(crate) fn unsupported(kind: u16) -> ErrorReply {
     }
 }
 
+/// To a client that does not keep to the protocol.
+pub(crate) fn garbage(what: &str) -> ErrorReply {
+    ErrorReply {
+        code: ErrorCode::Malformed,
+        text: format!("this is not what a client says: {what}"),
+        advice: "use a client of the same release as the daemon".to_owned(),
+    }
+}
+
 /// To a client of another time.
 pub(crate) fn no_common_version(lowest: u16, highest: u16) -> ErrorReply {
     ErrorReply {
@@ -122,6 +132,33 @@ pub(crate) fn no_common_version(lowest: u16, highest: u16) -> ErrorReply {
             cman_ipc::hello::VERSIONS.end()
         ),
         advice: "use a client of the daemon's release".to_owned(),
+    }
+}
+
+/// To a client that lets too much wait, or that missed something through no fault of its own.
+pub(crate) fn too_slow() -> ErrorReply {
+    ErrorReply {
+        code: ErrorCode::Failed,
+        text: "this client has missed events: too many waited for it to read them".to_owned(),
+        advice: "read faster; connect again and ask for the present state".to_owned(),
+    }
+}
+
+/// To a client that brings a ticket which nobody has, or which was used.
+pub(crate) fn unknown_ticket() -> ErrorReply {
+    ErrorReply {
+        code: ErrorCode::Refused,
+        text: "there is no connection whose events could come here".to_owned(),
+        advice: "connect for calls first, and bring the ticket of that connection, once".to_owned(),
+    }
+}
+
+/// To a client that wants a connection of a kind that is not known here.
+pub(crate) fn unknown_channel(channel: Channel) -> ErrorReply {
+    ErrorReply {
+        code: ErrorCode::Unsupported,
+        text: format!("this daemon does not know this kind of connection: {channel:?}"),
+        advice: "update the daemon, or use a client of its release".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the service thread knows besides what it asks the engine.
 
-use crate::{engine::Engine, history::History, hub::Hub, log::Log};
+use crate::{engine::Engine, groups::sessions::Sessions, history::History, hub::Hub, log::Log};
 use cman_config::{Config, NodeConfig};
 use cman_io::{clock, interface::Interface, lease_page::LeaseWriter};
 use std::{
@@ -13,6 +13,7 @@ use std::{
 pub(crate) struct Context {
     pub(crate) engine: Engine,
     pub(crate) hub: Hub,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) log: Log,
     pub(crate) history: Mutex<History>,
     pub(crate) lease: Arc<LeaseWriter>,

@@ -3,28 +3,35 @@
 use crate::{
     answer,
     context::Context,
-    hub::{EventBytes, Subscription},
+    engine::AskError,
+    groups::{call::What, session::Session},
+    outlet::{Outlet, State},
 };
-use cman_ipc::{Decoder, ErrorCode, ErrorReply, Hello, Message, Reply, Request, Welcome, encode};
-use std::{io, sync::Arc, time::Duration};
+use cman_ipc::{
+    Channel, Decoder, Hello, Message, Reply, Request, Welcome, encode,
+    hello::{self, Ticket},
+};
+use cman_services::GroupRequest;
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
-    sync::{Notify, mpsc, watch},
+    io::AsyncReadExt,
+    net::{UnixStream, unix::OwnedReadHalf},
+    sync::watch,
     time::timeout,
 };
 
 /// How long a client may take to say who it is.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
-/// How long a client may take to read what waits for it.
-const WRITE_LIMIT: Duration = Duration::from_secs(30);
-/// Bytes read at once: requests are small.
+/// Bytes read at once: requests are small ...
 const READ_BYTES: usize = 512;
-/// Replies that may wait. Little, since a chunk of the recorder is large.
-const REPLIES_MAX: usize = 2;
+/// ... but for messages to groups.
+const READ_BYTES_GROUPS: usize = 64 << 10;
+/// Bytes that may wait for a client that gets another reply. Little, since a chunk of the recorder
+/// is large.
+const REPLIES_MAX: usize = 128 << 10;
+/// Bytes that may wait for a client whose messages are taken without an answer: it is to read what
+/// it has caused before it causes more.
+const UNREAD_MAX: usize = 16 << 20;
 
 /// Which socket a client came through, and so what it may ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +53,8 @@ enum End {
     Garbage(String),
     #[error("it speaks only versions {lowest} to {highest}")]
     Version { lowest: u16, highest: u16 },
+    #[error("what it wants of this connection is not possible")]
+    Channel,
     #[error("this daemon ends")]
     Ending,
     #[error("{0}")]
@@ -69,20 +78,39 @@ pub(crate) async fn serve(
     ending: watch::Receiver<bool>,
 ) {
     let (reader, writer) = stream.into_split();
-    let (replies, queue) = mpsc::channel(REPLIES_MAX);
-    let (subscribe, subscriptions) = mpsc::channel(1);
-    let conversation = Conversation {
-        reader,
-        decoder: Decoder::new(),
-        access,
-        replies,
-        subscribe,
-        dropped: Arc::default(),
-        ending,
-        context,
+    let own = Outlet::new();
+    let mut listener = Listener { reader, decoder: Decoder::new(), room: READ_BYTES, ending };
+    let role = greet(&mut listener, &own, &context).await;
+    // The events of another connection come with their own way out.
+    let outlet = match &role {
+        Ok(Role::Events(events)) => events.clone(),
+        _ => own,
+    };
+    let conversation = async {
+        let end = match role {
+            Ok(Role::Events(_)) => listener.be_silent(&outlet).await,
+            Ok(Role::Requests { events, patient }) => {
+                let outlet = outlet.clone();
+                let mut conversation =
+                    Conversation { access, patient, outlet, events, session: None, context };
+                conversation.run(&mut listener).await
+            }
+            Err(end) => end,
+        };
+        if let End::Garbage(what) = &end {
+            outlet.say(&Message::Reply(Reply::Error(answer::garbage(what))));
+        }
+        outlet.close();
+        end
+    };
+    let write = async {
+        let written = outlet.write(writer).await;
+        // Who cannot be written to is gone.
+        outlet.close();
+        written
     };
     // The writer ends when the conversation is over and everything is written.
-    let (end, written) = tokio::join!(conversation.run(), write(writer, queue, subscriptions));
+    let (end, written) = tokio::join!(conversation, write);
     tracing::debug!(
         "a client is gone: {end}{}",
         match written {
@@ -92,44 +120,172 @@ pub(crate) async fn serve(
     );
 }
 
-struct Conversation {
+/// What a connection is for.
+enum Role {
+    /// For the events of another connection.
+    Events(Arc<Outlet>),
+    /// For requests. Its events go that way; its calls wait for room if it is patient.
+    Requests { events: Arc<Outlet>, patient: bool },
+}
+
+/// Hears the greeting and answers it.
+async fn greet(
+    listener: &mut Listener,
+    outlet: &Arc<Outlet>,
+    context: &Context,
+) -> Result<Role, End> {
+    let greeting =
+        timeout(GREETING_LIMIT, listener.hear(outlet)).await.map_err(|_| End::Silent)??;
+    let Message::Hello(hello) = greeting else {
+        return Err(End::Garbage("it must begin with a greeting".to_owned()));
+    };
+    let refuse = |error| outlet.say(&Message::Reply(Reply::Error(error)));
+    let Some(version) = hello.common_version() else {
+        let Hello { lowest, highest, .. } = hello;
+        refuse(answer::no_common_version(lowest, highest));
+        return Err(End::Version { lowest, highest });
+    };
+    tracing::debug!("client {} speaks version {version}", hello.program);
+    let (role, ticket) = match hello.channel {
+        Channel::Stream => (Role::Requests { events: outlet.clone(), patient: true }, None),
+        Channel::Calls => {
+            let (events, ticket) = (Outlet::new(), random_ticket()?);
+            context.sessions.offer(ticket, &events);
+            (Role::Requests { events, patient: false }, Some(ticket))
+        }
+        Channel::Events(ticket) => match context.sessions.claim(ticket) {
+            Some(events) => (Role::Events(events), None),
+            None => {
+                refuse(answer::unknown_ticket());
+                return Err(End::Channel);
+            }
+        },
+        other => {
+            refuse(answer::unknown_channel(other));
+            return Err(End::Channel);
+        }
+    };
+    let session = Some(hello::Session { node: context.me.id, ticket });
+    let release = env!("CARGO_PKG_VERSION").to_owned();
+    let pid = std::process::id();
+    let welcome = Message::Welcome(Welcome { version, pid, release, session });
+    match &role {
+        Role::Events(events) => events.say_first(&welcome),
+        Role::Requests { .. } => outlet.say(&welcome),
+    }
+    Ok(role)
+}
+
+fn random_ticket() -> Result<Ticket, End> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(Ticket(u128::from_ne_bytes(bytes)))
+}
+
+/// What a client says.
+struct Listener {
     reader: OwnedReadHalf,
     decoder: Decoder,
-    access: Access,
-    replies: mpsc::Sender<Message>,
-    subscribe: mpsc::Sender<Subscription>,
-    dropped: Arc<Notify>,
+    /// Bytes to read at once.
+    room: usize,
     ending: watch::Receiver<bool>,
+}
+
+impl Listener {
+    /// The next message that is there.
+    fn message(&mut self) -> Result<Option<Message>, End> {
+        self.decoder.next_message().map_err(|error| End::Garbage(error.to_string()))
+    }
+
+    /// The next message, while the connection stands.
+    async fn hear(&mut self, outlet: &Outlet) -> Result<Message, End> {
+        loop {
+            if let Some(message) = self.message()? {
+                return Ok(message);
+            }
+            self.read(over(outlet, outlet)).await?;
+        }
+    }
+
+    /// Waits until something arrives, unless the connection is over before.
+    async fn read(&mut self, over: impl Future<Output = End>) -> Result<(), End> {
+        let Self { reader, decoder, room, ending } = self;
+        let length = tokio::select! {
+            length = reader.read_buf(decoder.buffer(*room)) => length?,
+            end = over => return Err(end),
+            _ = ending.wait_for(|ending| *ending) => return Err(End::Ending),
+        };
+        if length == 0 { Err(End::Closed) } else { Ok(()) }
+    }
+
+    /// Waits for something else than the client, unless the connection is over before.
+    async fn wait<T>(
+        &mut self,
+        what: impl Future<Output = T>,
+        over: impl Future<Output = End>,
+    ) -> Result<T, End> {
+        tokio::select! {
+            biased;
+            done = what => Ok(done),
+            end = over => Err(end),
+            _ = self.ending.wait_for(|ending| *ending) => Err(End::Ending),
+        }
+    }
+
+    /// Waits for the end of a connection that has nothing to ask.
+    async fn be_silent(&mut self, outlet: &Outlet) -> End {
+        match self.hear(outlet).await {
+            Ok(_) => End::Garbage("this connection is for events only".to_owned()),
+            Err(end) => end,
+        }
+    }
+}
+
+/// Waits until either way out is not open any more.
+async fn over(one: &Outlet, other: &Outlet) -> End {
+    let state = tokio::select! {
+        state = one.ended() => state,
+        state = other.ended() => state,
+    };
+    if state == State::Cut { End::Slow } else { End::Closed }
+}
+
+/// A connection for requests.
+struct Conversation {
+    access: Access,
+    /// Whether messages to groups are not answered, and wait for room.
+    patient: bool,
+    outlet: Arc<Outlet>,
+    /// Where events go: the same, or another connection's.
+    events: Arc<Outlet>,
+    /// There is one when the client has asked for something about groups.
+    session: Option<Session>,
     context: Arc<Context>,
 }
 
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        // Its own way out ends with the last word.
+        if !Arc::ptr_eq(&self.events, &self.outlet) {
+            self.events.close();
+        }
+    }
+}
+
 impl Conversation {
-    async fn run(mut self) -> End {
-        let end = match self.talk().await {
+    async fn run(&mut self, listener: &mut Listener) -> End {
+        match self.talk(listener).await {
             Ok(never) => match never {},
             Err(end) => end,
-        };
-        if let End::Garbage(what) = &end {
-            let text = format!("this is not what a client says: {what}");
-            let advice = "use a client of the same release as the daemon".to_owned();
-            let reply = ErrorReply { code: ErrorCode::Malformed, text, advice };
-            // It may be gone, or not read.
-            let _gone = self.replies.try_send(Message::Reply(Reply::Error(reply)));
         }
-        end
     }
 
-    async fn talk(&mut self) -> Result<std::convert::Infallible, End> {
-        let greeting = timeout(GREETING_LIMIT, self.next()).await.map_err(|_| End::Silent)??;
-        let Message::Hello(hello) = greeting else {
-            return Err(End::Garbage("it must begin with a greeting".to_owned()));
-        };
-        self.welcome(&hello).await?;
+    async fn talk(&mut self, listener: &mut Listener) -> Result<Infallible, End> {
         loop {
-            match self.next().await? {
-                Message::Request(request) => self.answer(request).await?,
+            match self.next(listener).await? {
+                Message::Request(request) => self.answer(listener, request).await?,
                 Message::Unknown { kind } => {
-                    self.reply(Reply::Error(answer::unsupported(kind))).await?;
+                    self.reply(listener, Reply::Error(answer::unsupported(kind))).await?;
                 }
                 other => {
                     let kind = other.kind();
@@ -139,124 +295,84 @@ impl Conversation {
         }
     }
 
-    async fn welcome(&mut self, hello: &Hello) -> Result<(), End> {
-        let Some(version) = hello.common_version() else {
-            let Hello { lowest, highest, .. } = *hello;
-            self.reply(Reply::Error(answer::no_common_version(lowest, highest))).await?;
-            return Err(End::Version { lowest, highest });
-        };
-        tracing::debug!("client {} speaks version {version}", hello.program);
-        let release = env!("CARGO_PKG_VERSION").to_owned();
-        self.say(Message::Welcome(Welcome { version, pid: std::process::id(), release })).await
+    /// The client's next message. Before anything is waited for, what it asked is on its way; and
+    /// nothing is read while too much of it is.
+    async fn next(&mut self, listener: &mut Listener) -> Result<Message, End> {
+        loop {
+            if let Some(message) = listener.message()? {
+                return Ok(message);
+            }
+            let Self { session, outlet, events, patient, .. } = self;
+            if let Some(session) = session {
+                session.flush();
+                let may_read = async {
+                    session.may_ask().await;
+                    if *patient {
+                        outlet.waits_for_at_most(UNREAD_MAX).await;
+                    }
+                };
+                listener.wait(may_read, over(outlet, events)).await?;
+            }
+            listener.read(over(outlet, events)).await?;
+        }
     }
 
-    async fn answer(&mut self, request: Request) -> Result<(), End> {
+    async fn answer(&mut self, listener: &mut Listener, request: Request) -> Result<(), End> {
         if request.needs_admin() && self.access != Access::Admin {
-            return self.reply(Reply::Error(answer::not_permitted())).await;
+            return self.reply(listener, Reply::Error(answer::not_permitted())).await;
         }
-        if request == Request::Subscribe {
-            return self.subscribe().await;
-        }
-        for reply in answer::answer(&self.context, request).await {
-            self.reply(reply).await?;
-        }
-        Ok(())
+        let what = match request {
+            Request::Subscribe => return self.subscribe(listener).await,
+            Request::GroupSend { group, payload, safe } if self.patient => {
+                listener.room = READ_BYTES_GROUPS;
+                self.session().send(group, payload, safe);
+                return Ok(());
+            }
+            Request::GroupSend { group, payload, safe } => {
+                What::Request(GroupRequest::Send { group, payload, safe })
+            }
+            Request::GroupFlush => What::Flush,
+            Request::GroupJoin { group, pid } => What::Request(GroupRequest::Join { group, pid }),
+            Request::GroupLeave { group } => What::Request(GroupRequest::Leave { group }),
+            Request::GroupMembers { group } => What::Members(group),
+            request => {
+                for reply in answer::answer(&self.context, request).await {
+                    self.reply(listener, reply).await?;
+                }
+                return Ok(());
+            }
+        };
+        let answer = self.session().ask(what);
+        let answer = listener.wait(answer, over(&self.outlet, &self.events)).await?;
+        // The engine thread has ended.
+        let reply = answer.unwrap_or_else(|_| Reply::Error(answer::no_answer(AskError::Ended)));
+        self.reply(listener, reply).await
+    }
+
+    fn session(&mut self) -> &mut Session {
+        let Self { session, events, patient, context, .. } = self;
+        session.get_or_insert_with(|| context.sessions.open(events, *patient))
     }
 
     /// The events of the moment and all later ones, without a gap between.
-    async fn subscribe(&mut self) -> Result<(), End> {
-        self.reply(Reply::Done).await?;
+    async fn subscribe(&self, listener: &mut Listener) -> Result<(), End> {
+        self.reply(listener, Reply::Done).await?;
         let good = self.context.lease_is_good();
         let present = self.context.history().present(good);
-        let first = present.into_iter().filter_map(|event| encode_event(Message::Event(event)));
-        let subscription = self.context.hub.subscribe(first, self.dropped.clone());
-        // A second subscription would only say everything twice.
-        let _has_one = self.subscribe.try_send(subscription);
+        for event in present {
+            self.events.say(&Message::Event(event));
+        }
+        self.context.hub.subscribe(&self.events);
         Ok(())
     }
 
-    async fn reply(&self, reply: Reply) -> Result<(), End> {
-        self.say(Message::Reply(reply)).await
+    /// Says a reply, when the client has read most of what waits for it.
+    async fn reply(&self, listener: &mut Listener, reply: Reply) -> Result<(), End> {
+        let room = self.outlet.waits_for_at_most(REPLIES_MAX);
+        listener.wait(room, over(&self.outlet, &self.events)).await?;
+        self.outlet.say(&Message::Reply(reply));
+        Ok(())
     }
-
-    async fn say(&self, message: Message) -> Result<(), End> {
-        self.replies.send(message).await.map_err(|_| End::Closed)
-    }
-
-    /// The client's next message.
-    async fn next(&mut self) -> Result<Message, End> {
-        let mut bytes = [0; READ_BYTES];
-        loop {
-            match self.decoder.next_message() {
-                Ok(Some(message)) => return Ok(message),
-                Ok(None) => {}
-                Err(error) => return Err(End::Garbage(error.to_string())),
-            }
-            let length = tokio::select! {
-                length = self.reader.read(&mut bytes) => length?,
-                () = self.dropped.notified() => return Err(End::Slow),
-                _ = self.ending.wait_for(|ending| *ending) => return Err(End::Ending),
-                () = self.replies.closed() => return Err(End::Closed),
-            };
-            match bytes.get(..length) {
-                Some([]) | None => return Err(End::Closed),
-                Some(read) => self.decoder.feed(read),
-            }
-        }
-    }
-}
-
-/// An event as bytes; an event that is too long for any client is dropped with a warning.
-pub(crate) fn encode_event(message: Message) -> Option<EventBytes> {
-    encode(&message)
-        .map(EventBytes::from)
-        .inspect_err(|error| tracing::warn!("an event cannot be told to clients: {error}"))
-        .ok()
-}
-
-/// Writes replies, and events after all replies, until the conversation is over.
-async fn write(
-    mut writer: OwnedWriteHalf,
-    mut replies: mpsc::Receiver<Message>,
-    mut subscriptions: mpsc::Receiver<Subscription>,
-) -> io::Result<()> {
-    let mut subscription = None;
-    loop {
-        tokio::select! {
-            biased;
-            reply = replies.recv() => match reply {
-                Some(reply) => write_reply(&mut writer, &reply).await?,
-                None => break,
-            },
-            Some(new) = subscriptions.recv(), if subscription.is_none() => {
-                subscription = Some(new);
-            }
-            Some(event) = next_event(subscription.as_mut()) => {
-                write_bytes(&mut writer, &event).await?;
-            }
-        }
-    }
-    // What happened before the end is still told.
-    while let Some(event) = subscription.as_mut().and_then(|s| s.events.try_recv().ok()) {
-        write_bytes(&mut writer, &event).await?;
-    }
-    Ok(())
-}
-
-async fn next_event(subscription: Option<&mut Subscription>) -> Option<EventBytes> {
-    match subscription {
-        Some(subscription) => subscription.events.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn write_reply(writer: &mut OwnedWriteHalf, reply: &Message) -> io::Result<()> {
-    let bytes = encode(reply).map_err(io::Error::other)?;
-    write_bytes(writer, &bytes).await
-}
-
-async fn write_bytes(writer: &mut OwnedWriteHalf, bytes: &[u8]) -> io::Result<()> {
-    timeout(WRITE_LIMIT, writer.write_all(bytes)).await?
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use crate::{
     args::Args,
     context::Context,
     detach,
-    engine::{Action, Engine, Outcome, Report},
+    engine::{Action, Engine, Outcome},
     engine_thread::{EngineThread, Running},
+    groups::{desk::Desk, inbox::Inbox, outbox::Outbox, sessions::Sessions},
     hub::Hub,
     log::Log,
     node_setup, peers, record_file,
@@ -26,12 +27,10 @@ use std::{
     sync::{Arc, Mutex, mpsc::sync_channel},
     thread::JoinHandle,
 };
-use tokio::{runtime, sync::mpsc};
+use tokio::runtime;
 
 /// Questions that may wait for the engine thread.
 const ACTIONS_MAX: usize = 64;
-/// Events that may wait for the service thread.
-const REPORTS_MAX: usize = 1024;
 
 /// Runs a daemon until it has left or must not go on.
 ///
@@ -44,7 +43,7 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     let memory_locked = note(&mut prepared.notes, sched::lock_memory());
     let (public, admin) = prepared.run_dir.listen()?;
     // The daemon's hold on its directories: let go of when everything else has ended.
-    let Started { running, reports, context, run_dir, state_lock, record_thread } =
+    let Started { running, outbox, context, run_dir, state_lock, record_thread } =
         start(args, log, prepared, memory_locked)?;
     let systemd = Systemd::new(args.foreground);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -56,7 +55,7 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
         if args.detached {
             detach::let_go(log)?;
         }
-        Ok(service.run(reports, running.outcome).await)
+        Ok(service.run(outbox, running.outcome).await)
     });
     if outcome.is_err() {
         context.engine.stop();
@@ -77,7 +76,7 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
 /// What runs and what it holds.
 struct Started {
     running: Running,
-    reports: mpsc::Receiver<Report>,
+    outbox: Outbox,
     context: Arc<Context>,
     run_dir: RunDir,
     state_lock: Option<LockFile>,
@@ -94,7 +93,7 @@ fn start(
     let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
     let (actions, queue) = sync_channel(ACTIONS_MAX);
     let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
-    let (to_service, reports) = mpsc::channel(REPORTS_MAX);
+    let (inbox, outbox) = (Inbox::new(engine.waker.clone()), Outbox::default());
     let lease = Arc::new(prepared.lease);
     let running = EngineThread {
         node,
@@ -107,8 +106,7 @@ fn start(
         local_addresses: prepared.local_addresses,
         waker: engine.waker.clone(),
         actions: queue,
-        reports: to_service,
-        reports_lost: false,
+        desk: Desk::new(inbox.clone(), outbox.clone()),
         progress: engine.progress.clone(),
     }
     .spawn(|realtime| note(&mut prepared.notes, realtime))?;
@@ -117,6 +115,7 @@ fn start(
     let context = Arc::new(Context {
         engine,
         hub: Hub::default(),
+        sessions: Sessions::new(inbox),
         log: log.clone(),
         history: Mutex::default(),
         lease,
@@ -130,7 +129,7 @@ fn start(
         config_file: args.config.display().to_string(),
         state_dir: args.state_dir.display().to_string(),
     });
-    Ok(Started { running, reports, context, run_dir, state_lock, record_thread })
+    Ok(Started { running, outbox, context, run_dir, state_lock, record_thread })
 }
 
 type NodeParts = (Arc<Mutex<Recorder>>, Option<JoinHandle<()>>, Node);

@@ -7,6 +7,7 @@
 
 use crate::{
     engine::{Action, Outcome, Report, Snapshot},
+    groups::{desk::Desk, host},
     recorder::Recorder,
     transmit::Transmitter,
 };
@@ -36,7 +37,7 @@ use std::{
     thread::{self, JoinHandle},
     time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 /// The node keeps its state on the heap; this is for call frames, also those of a debug build.
 const STACK_BYTES: usize = 512 << 10;
@@ -66,8 +67,7 @@ pub(crate) struct EngineThread {
     pub(crate) local_addresses: Vec<IpAddr>,
     pub(crate) waker: Waker,
     pub(crate) actions: Receiver<Action>,
-    pub(crate) reports: mpsc::Sender<Report>,
-    pub(crate) reports_lost: bool,
+    pub(crate) desk: Desk,
     pub(crate) progress: Arc<AtomicU64>,
 }
 
@@ -149,6 +149,7 @@ impl EngineThread {
         self.publish_lease();
         self.read_datagrams();
         let stop = self.take_actions();
+        self.serve_clients();
         if self.node.poll_timeout().is_some_and(|deadline| deadline <= clock::now()) {
             let now = clock::now();
             self.record(|recorder| recorder.timeout(now));
@@ -156,7 +157,9 @@ impl EngineThread {
         }
         self.publish_lease();
         self.send_all();
-        self.drain_events().or(stop)
+        let end = self.drain_events();
+        self.desk.flush();
+        end.or(stop)
     }
 
     fn publish_lease(&self) {
@@ -282,21 +285,28 @@ impl EngineThread {
                     incarnation: self.incarnation,
                     removed: store.removed,
                 }),
+                Event::Group { session, event } => {
+                    if let Some(event) = host::to_client(event) {
+                        self.desk.tell(session.0, event);
+                    }
+                }
+                Event::Room => self.waker.wake(),
                 event => self.report(event),
             }
         }
         None
     }
 
-    /// Never waits. A service thread that takes nothing loses reports and is told so.
     fn report(&mut self, event: Event) {
         let wall_ns = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
-        if self.reports_lost {
-            self.reports_lost = self.reports.try_send(Report::Lost).is_err();
-        }
-        if !self.reports_lost {
-            let report = Report::Event { wall_ns, at: clock::now(), event };
-            self.reports_lost = self.reports.try_send(report).is_err();
+        self.desk.report(Report::Event { wall_ns, at: clock::now(), event });
+    }
+
+    /// Hands the calls of clients to the node.
+    fn serve_clients(&mut self) {
+        if self.desk.serve(clock::now(), &mut self.node) {
+            // There are more: come back without waiting.
+            self.waker.wake();
         }
     }
 

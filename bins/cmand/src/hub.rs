@@ -1,66 +1,41 @@
 //! Who subscribed to events. A client that does not take them is let go, as the only victim.
 
+use crate::outlet::{Outlet, State};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{Notify, mpsc};
-
-/// Events that may wait for one client.
-const QUEUE_MAX: usize = 256;
-
-/// An encoded event, the same bytes for everybody.
-pub(crate) type EventBytes = Arc<[u8]>;
 
 /// All subscribers.
 #[derive(Debug, Default)]
-pub(crate) struct Hub(Mutex<Vec<Subscriber>>);
-
-#[derive(Debug)]
-struct Subscriber {
-    queue: mpsc::Sender<EventBytes>,
-    /// Tells the conversation that it is over.
-    dropped: Arc<Notify>,
-}
-
-/// One conversation's end of a subscription.
-#[derive(Debug)]
-pub(crate) struct Subscription {
-    pub(crate) events: mpsc::Receiver<EventBytes>,
-}
+pub(crate) struct Hub(Mutex<Vec<Arc<Outlet>>>);
 
 impl Hub {
-    /// A new subscriber that first gets `first`. `dropped` is notified when it was too slow.
-    pub(crate) fn subscribe(
-        &self,
-        first: impl IntoIterator<Item = EventBytes>,
-        dropped: Arc<Notify>,
-    ) -> Subscription {
-        let (queue, events) = mpsc::channel(QUEUE_MAX);
-        for event in first {
-            // The queue is empty and has room for many more.
-            let _has_room = queue.try_send(event);
+    /// A new subscriber. A second subscription would only say everything twice.
+    pub(crate) fn subscribe(&self, outlet: &Arc<Outlet>) {
+        if !self.has(outlet) {
+            self.lock().push(outlet.clone());
         }
-        self.lock().push(Subscriber { queue, dropped });
-        Subscription { events }
     }
 
-    /// Passes an event to everybody, and lets go of those who have no room for it.
-    pub(crate) fn publish(&self, event: &EventBytes) {
+    /// Whether it is a subscriber.
+    pub(crate) fn has(&self, outlet: &Arc<Outlet>) -> bool {
+        self.lock().iter().any(|one| Arc::ptr_eq(one, outlet))
+    }
+
+    /// Passes an encoded event to everybody. Those who have no room for it are let go.
+    pub(crate) fn publish(&self, event: &[u8]) {
         self.lock().retain(|subscriber| {
-            let taken = subscriber.queue.try_send(EventBytes::clone(event)).is_ok();
-            if !taken {
-                subscriber.dropped.notify_one();
-            }
-            taken
+            subscriber.put(event);
+            subscriber.state() == State::Open
         });
     }
 
     /// Lets go of everybody: they missed something and must ask again.
     pub(crate) fn drop_all(&self) {
         for subscriber in self.lock().drain(..) {
-            subscriber.dropped.notify_one();
+            subscriber.cut();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Subscriber>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Outlet>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,31 +43,26 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
-    use tokio::time::timeout;
 
-    async fn is_notified(dropped: &Notify) -> bool {
-        timeout(Duration::from_millis(10), dropped.notified()).await.is_ok()
-    }
-
-    #[tokio::test(flavor = "current_thread")]
-    async fn only_the_slow_one_is_let_go() {
+    #[test]
+    fn only_the_slow_one_is_let_go() {
         let hub = Hub::default();
-        let (slow_end, quick_end) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let first: EventBytes = [0].as_slice().into();
-        let mut slow = hub.subscribe([first], slow_end.clone());
-        let mut quick = hub.subscribe([], quick_end.clone());
-        for number in 1..=u8::MAX {
-            hub.publish(&[number].as_slice().into());
-            assert_eq!(quick.events.recv().await.unwrap()[0], number);
+        let (slow, quick) = (Outlet::new(), Outlet::new());
+        for outlet in [&slow, &quick] {
+            hub.subscribe(outlet);
+            hub.subscribe(outlet);
         }
-        assert!(!is_notified(&slow_end).await);
-        hub.publish(&[7].as_slice().into());
-        assert!(is_notified(&slow_end).await);
-        assert!(!is_notified(&quick_end).await);
-        assert_eq!(quick.events.recv().await.unwrap()[0], 7);
-        assert_eq!(slow.events.recv().await.unwrap()[0], 0, "what was queued can still be read");
+        let event = [7; 64 << 10];
+        let mut published = 0;
+        while slow.state() == State::Open {
+            hub.publish(&event);
+            published += 1;
+            assert_eq!(quick.take().concat().len(), event.len(), "once, whoever subscribes twice");
+        }
+        assert!(published > 16);
+        assert_eq!((hub.has(&slow), hub.has(&quick)), (false, true));
+        assert!(slow.take().concat().len() < event.len(), "only why it is let go");
         hub.drop_all();
-        assert!(is_notified(&quick_end).await);
+        assert_eq!((quick.state(), hub.has(&quick)), (State::Cut, false));
     }
 }

@@ -6,11 +6,11 @@
 //! - the *engine* thread: sockets, timer and node; it never waits for anything else
 //!   ([`engine_thread`], [`transmit`], [`recorder`]);
 //! - the *service* thread: clients, signals, systemd, events ([`service`], [`conversation`],
-//!   [`answer`], [`present`], [`hub`], [`history`]);
+//!   [`outlet`], [`answer`], [`present`], [`hub`], [`history`]);
 //! - the *disk* thread: the state file (`cman_io::disk_thread`).
 //!
-//! [`engine`] is the way from the others to the engine thread: a bounded queue each way, never
-//! waited for on the engine's side. Threads that come and go resolve names ([`peers`]), write log
+//! [`engine`] is the way from the others to the engine thread, [`groups`] the way of messages
+//! between clients and node, both ways: bounded, and never waited for on the engine's side. Threads that come and go resolve names ([`peers`]), write log
 //! lines ([`log`]) and recordings ([`record_file`]).
 //!
 //! The start: [`args`], then [`detach`] or [`daemon`], which takes what [`startup`] finds.
@@ -24,11 +24,13 @@ mod daemon;
 mod detach;
 mod engine;
 mod engine_thread;
+mod groups;
 mod history;
 mod hub;
 mod log;
 mod moderation;
 mod node_setup;
+mod outlet;
 mod peers;
 mod present;
 mod record_file;

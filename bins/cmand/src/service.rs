@@ -2,14 +2,15 @@
 
 use crate::{
     context::Context,
-    conversation::{self, Access, encode_event},
+    conversation::{self, Access},
     engine::{Outcome, Report},
+    groups::outbox::{Outbox, Told},
     moderation::Moderation,
     systemd::Systemd,
 };
 use cman_io::clock;
 use cman_ipc::{
-    Message,
+    Message, encode,
     event::{Event as ClientEvent, EventMessage, ShutdownEvent},
 };
 use cman_node::{Command, Event};
@@ -21,7 +22,7 @@ use std::{
 use tokio::{
     net::{UnixListener, UnixStream},
     signal::unix::{Signal, SignalKind, signal},
-    sync::{mpsc, oneshot, watch},
+    sync::{oneshot, watch},
     task::JoinSet,
     time::{Interval, MissedTickBehavior, interval, sleep, timeout},
 };
@@ -104,13 +105,13 @@ impl Service {
     /// Serves until the engine thread has ended.
     pub(crate) async fn run(
         mut self,
-        mut reports: mpsc::Receiver<Report>,
+        outbox: Outbox,
         mut outcome: oneshot::Receiver<Outcome>,
     ) -> Outcome {
         let outcome = loop {
             tokio::select! {
                 biased;
-                Some(report) = reports.recv() => self.tell(report),
+                told = outbox.next() => self.pass_on(told),
                 // Lost when the thread has panicked, which whoever joins it deals with.
                 ended = &mut outcome => break ended.unwrap_or(Outcome::Stopped),
                 _ = self.signals.terminate.recv() => self.end("SIGTERM"),
@@ -124,11 +125,21 @@ impl Service {
                 Some(_gone) = self.clients.join_next() => {}
             }
         };
-        while let Ok(report) = reports.try_recv() {
-            self.tell(report);
-        }
+        self.pass_on(outbox.take());
         self.farewell(&outcome).await;
         outcome
+    }
+
+    /// Passes on what the node said, in its order.
+    fn pass_on(&self, told: Vec<Told>) {
+        let sessions = &self.context.sessions;
+        for told in told {
+            match told {
+                Told::Group { session, event, bytes } => sessions.tell(session, event, bytes),
+                Told::Overflow { session } => sessions.overflow(session),
+                Told::Report(report) => self.tell(report),
+            }
+        }
     }
 
     fn tell(&self, report: Report) {
@@ -163,7 +174,7 @@ impl Service {
     }
 
     fn publish(&self, event: EventMessage) {
-        if let Some(bytes) = encode_event(Message::Event(event)) {
+        if let Some(bytes) = encode_event(event) {
             self.context.hub.publish(&bytes);
         }
     }
@@ -227,12 +238,24 @@ impl Service {
         let at = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
         let monotonic_ns = clock::now().as_nanos();
         let event = ClientEvent::Shutdown(ShutdownEvent { text });
-        self.publish(EventMessage { at, monotonic_ns, event });
+        if let Some(bytes) = encode_event(EventMessage { at, monotonic_ns, event }) {
+            let hub = &self.context.hub;
+            hub.publish(&bytes);
+            // Members of groups learn it without having asked.
+            self.context.sessions.say_all(&bytes, |outlet| hub.has(outlet));
+        }
         self.ending.send_replace(true);
         let all = async { while self.clients.join_next().await.is_some() {} };
         // Who does not read within the limit is cut off.
         let _cut_off = timeout(FAREWELL_LIMIT, all).await;
     }
+}
+
+/// An event as bytes; one that is too long for any client is dropped with a warning.
+fn encode_event(event: EventMessage) -> Option<Vec<u8>> {
+    encode(&Message::Event(event))
+        .inspect_err(|error| tracing::warn!("an event cannot be told to clients: {error}"))
+        .ok()
 }
 
 /// Asks the node to leave until it agrees, and ends without it when that takes too long.

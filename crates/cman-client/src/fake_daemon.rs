@@ -80,5 +80,10 @@ fn converse(mut stream: UnixStream, answer: &Answer) -> io::Result<()> {
 }
 
 fn welcome() -> Message {
-    Message::Welcome(Welcome { version: *VERSIONS.end(), pid: 4711, release: "0.1.0".to_owned() })
+    Message::Welcome(Welcome {
+        version: *VERSIONS.end(),
+        pid: 4711,
+        release: "0.1.0".to_owned(),
+        session: None,
+    })
 }

@@ -119,8 +119,9 @@ pub struct Welcome {
 pub struct Session {
     /// The daemon's node, on which the client's processes are members of groups.
     pub node: NodeId,
-    /// For the connection that shall have the events.
-    pub ticket: Ticket,
+    /// For the connection that shall have the events; of a connection for
+    /// [calls](Channel::Calls).
+    pub ticket: Option<Ticket>,
 }
 
 impl Welcome {
@@ -129,7 +130,9 @@ impl Welcome {
         let to = postcard::to_extend(&(version, pid, release), to)?;
         match session {
             None => Ok(to),
-            Some(Session { node, ticket }) => postcard::to_extend(&(node.get(), ticket.0), to),
+            Some(Session { node, ticket }) => {
+                postcard::to_extend(&(node.get(), ticket.map(|ticket| ticket.0)), to)
+            }
         }
     }
 
@@ -138,9 +141,9 @@ impl Welcome {
         let session = match later {
             [] => None,
             later => {
-                let (node, ticket) = postcard::from_bytes(later)?;
+                let (node, ticket): (_, Option<u128>) = postcard::from_bytes(later)?;
                 let node = NodeId::new(node).ok_or(postcard::Error::SerdeDeCustom)?;
-                Some(Session { node, ticket: Ticket(ticket) })
+                Some(Session { node, ticket: ticket.map(Ticket) })
             }
         };
         Ok(Self { version, pid, release, session })

@@ -3,10 +3,14 @@
 use super::*;
 use crate::{
     engine::{Action, Engine},
+    groups::{inbox::Inbox, sessions::Sessions},
     log::Log,
 };
 use cman_io::{interface::Interface, lease_page::LeaseWriter, waker::Waker};
-use cman_ipc::event::{Event, EventMessage, QuorumEvent, ShutdownEvent};
+use cman_ipc::{
+    ErrorCode,
+    event::{Event, EventMessage, QuorumEvent, ShutdownEvent},
+};
 use cman_node::Command;
 use cman_types::NodeId;
 use std::{
@@ -14,6 +18,7 @@ use std::{
     sync::mpsc::{Receiver, sync_channel},
     thread,
 };
+use tokio::io::AsyncWriteExt;
 
 /// Serves any number of clients; the engine agrees to every command but a leave.
 struct Lab {
@@ -30,9 +35,12 @@ impl Lab {
         let (actions, questions) = sync_channel(8);
         thread::spawn(move || answer_commands(&questions));
         let address = Ipv4Addr::new(10, 0, 0, 1).into();
+        let waker = Waker::new().unwrap();
+        let inbox = Inbox::new(waker.clone());
         let context = Context {
-            engine: Engine { actions, waker: Waker::new().unwrap(), progress: Arc::default() },
+            engine: Engine { actions, waker, progress: Arc::default() },
             hub: Default::default(),
+            sessions: Sessions::new(inbox),
             log: Log::start().unwrap(),
             history: Default::default(),
             lease: Arc::new(LeaseWriter::create(dir.path(), me.id).unwrap()),
@@ -71,7 +79,7 @@ impl Lab {
     fn publish(&self, text: &str) {
         let event = Event::Shutdown(ShutdownEvent { text: text.to_owned() });
         let message = Message::Event(EventMessage { at: 1, monotonic_ns: 2, event });
-        self.context.hub.publish(&encode_event(message).unwrap());
+        self.context.hub.publish(&encode(&message).unwrap());
     }
 }
 
@@ -166,7 +174,7 @@ async fn garbage_is_answered_and_ends_the_conversation() {
 async fn a_client_of_another_time_is_told_once() {
     let lab = Lab::new();
     let mut client = lab.client(Access::Public);
-    let hello = Hello { lowest: 7, highest: 9, program: "later".into() };
+    let hello = Hello { lowest: 7, highest: 9, ..Hello::from_program("later") };
     client.say(&Message::Hello(hello)).await;
     assert_eq!(client.hear_error().await, ErrorCode::Version);
     assert_eq!(client.hear().await, None);

@@ -30,7 +30,7 @@ pub(super) fn all() -> Vec<Message> {
             version: 1,
             pid: 4711,
             release: "0.1.0".into(),
-            session: Some(Session { node: id(300), ticket: Ticket(1 << 100) }),
+            session: Some(Session { node: id(300), ticket: Some(Ticket(1 << 100)) }),
         }),
     ];
     all.extend(groups().into_iter().map(Message::Group));

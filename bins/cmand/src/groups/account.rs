@@ -1,0 +1,95 @@
+//! What one client has under way, counted by both threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
+
+/// Bytes of calls that may wait for the node before the client's socket is not read any more.
+pub(crate) const ASKED_MAX: usize = 1 << 20;
+/// Below so many the socket is read again.
+const ASKED_LOW: usize = ASKED_MAX / 2;
+/// Bytes of events that may wait for a client. One that falls behind further is let go. As much
+/// as the node keeps for members that lack something: at a full network half a second.
+pub(crate) const UNREAD_MAX: usize = 64 << 20;
+
+/// One client's account.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    /// Bytes of calls that the engine thread has not done yet.
+    asked: AtomicUsize,
+    /// Bytes of replies and events that are not in the client's socket yet.
+    unread: AtomicUsize,
+    /// Told when `asked` is low again.
+    low: Notify,
+}
+
+impl Account {
+    /// So many bytes of calls are on their way.
+    pub(crate) fn ask(&self, bytes: usize) {
+        self.asked.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes of calls are done.
+    pub(crate) fn done(&self, bytes: usize) {
+        let before = self.asked.fetch_sub(bytes, Ordering::AcqRel);
+        if before > ASKED_LOW && before.saturating_sub(bytes) <= ASKED_LOW {
+            self.low.notify_one();
+        }
+    }
+
+    /// Waits until the client may ask more.
+    pub(crate) async fn may_ask(&self) {
+        while self.asked.load(Ordering::Acquire) > ASKED_MAX {
+            self.low.notified().await;
+        }
+    }
+
+    /// So many bytes wait for the client. False if they are too many.
+    pub(crate) fn owe(&self, bytes: usize) -> bool {
+        let before = self.unread.fetch_add(bytes, Ordering::Relaxed);
+        // One that has read everything may be owed anything.
+        before == 0 || before.saturating_add(bytes) <= UNREAD_MAX
+    }
+
+    /// So many bytes are in the client's socket, or dropped.
+    pub(crate) fn paid(&self, bytes: usize) {
+        self.unread.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that wait for the client.
+    pub(crate) fn unread(&self) -> usize {
+        self.unread.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::Arc, time::Duration};
+    use tokio::time::timeout;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_asked_too_much_waits_until_little_is_left() {
+        let account = Arc::new(Account::default());
+        account.ask(ASKED_MAX);
+        account.may_ask().await;
+        account.ask(1);
+        let waiting = tokio::spawn({
+            let account = account.clone();
+            async move { account.may_ask().await }
+        });
+        tokio::task::yield_now().await;
+        account.done(10);
+        assert!(!waiting.is_finished(), "it goes on when little is left, not for each call");
+        account.done(ASKED_MAX - 20);
+        timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn one_that_reads_may_be_owed_anything_once() {
+        let account = Account::default();
+        assert!(account.owe(UNREAD_MAX + 1));
+        assert!(!account.owe(1));
+        account.paid(UNREAD_MAX + 2);
+        assert!(account.owe(1) && account.owe(UNREAD_MAX - 1) && !account.owe(1));
+    }
+}

@@ -1,0 +1,42 @@
+//! What a client asks of the node, and the answer.
+
+use cman_ipc::Reply;
+use cman_services::GroupRequest;
+use cman_types::GroupName;
+use tokio::sync::oneshot;
+
+/// What a call counts for, besides the payload: about what it takes in memory.
+const CALL_BYTES: usize = 128;
+
+/// One request of a client, on its way to the node.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) what: What,
+    /// Who waits for the answer. Whoever does not is told of refusals by an event.
+    pub(crate) answer: Option<oneshot::Sender<Reply>>,
+}
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// The client is gone: the last call of a session.
+    Close,
+    /// Nothing: answered when all calls before it are done.
+    Flush,
+    /// Who is in this group?
+    Members(GroupName),
+    /// Something that the node decides.
+    Request(GroupRequest),
+}
+
+impl Call {
+    /// What it counts for in the account of its client.
+    pub(crate) fn bytes(&self) -> usize {
+        match &self.what {
+            What::Request(GroupRequest::Send { payload, .. }) => {
+                CALL_BYTES.saturating_add(payload.len())
+            }
+            _ => CALL_BYTES,
+        }
+    }
+}

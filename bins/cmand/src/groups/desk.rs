@@ -1,0 +1,235 @@
+//! The engine thread's side: hands calls of clients to the node, and keeps what the node says
+//! until the turn is over.
+
+use super::{
+    account::Account,
+    call::{Call, What},
+    host::{Host, to_error},
+    inbox::{Batch, Inbox},
+    outbox::{Outbox, Told},
+};
+use crate::engine::Report;
+use cman_ipc::{GroupEvent, GroupRefused, Reply, group::HEAD_MAX};
+use cman_node::Refused;
+use cman_services::{GroupRequest, Session};
+use cman_types::Instant;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+/// Calls that are done in one turn, so that datagrams do not wait long.
+const TURN_CALLS: usize = 4096;
+/// Calls of one client that are done in a row while others wait.
+const ROW_CALLS: usize = 64;
+/// Bytes of calls of one client that are done in a row.
+const ROW_BYTES: usize = 256 << 10;
+/// Reports that may wait for the service thread.
+const REPORTS_MAX: usize = 1024;
+/// What a process in a change of a group's members takes in memory.
+const PROCESS_BYTES: usize = 16;
+
+/// Calls of clients and what they are told.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    inbox: Inbox,
+    outbox: Outbox,
+    lines: BTreeMap<u64, Line>,
+    /// Sessions with calls, in the order in which they get their turn.
+    busy: VecDeque<u64>,
+    /// What the node said in this turn.
+    told: Vec<Told>,
+    /// How many of these are reports.
+    reports: usize,
+    /// Whether reports were lost since the last one.
+    reports_lost: bool,
+}
+
+/// One session.
+#[derive(Debug)]
+struct Line {
+    account: Arc<Account>,
+    patient: bool,
+    calls: VecDeque<Call>,
+    /// It has read too little for too long and gets nothing more.
+    overflown: bool,
+}
+
+/// How far a line has come.
+enum Row {
+    /// Nothing of it is left.
+    Done,
+    /// The node has no room.
+    Full,
+    /// It had its share.
+    Share,
+}
+
+impl Desk {
+    /// Between `inbox` and `outbox`.
+    pub(crate) fn new(inbox: Inbox, outbox: Outbox) -> Self {
+        Self {
+            inbox,
+            outbox,
+            lines: BTreeMap::new(),
+            busy: VecDeque::new(),
+            told: Vec::new(),
+            reports: 0,
+            reports_lost: false,
+        }
+    }
+
+    /// Hands calls to the node, a share for each client in turn, while there is room. True if
+    /// there is more to do at once.
+    pub(crate) fn serve(&mut self, now: Instant, host: &mut impl Host) -> bool {
+        for batch in self.inbox.take() {
+            self.queue(batch);
+        }
+        let mut full = VecDeque::new();
+        let mut left = TURN_CALLS;
+        while left > 0 {
+            let Some(session) = self.busy.pop_front() else { break };
+            match self.serve_row(now, session, host, &mut left) {
+                Row::Done => {}
+                Row::Full => full.push_back(session),
+                Row::Share => self.busy.push_back(session),
+            }
+        }
+        let more = !self.busy.is_empty();
+        // They were first, and are again.
+        full.append(&mut self.busy);
+        self.busy = full;
+        more
+    }
+
+    fn queue(&mut self, batch: Batch) {
+        let Batch { session, account, patient, calls } = batch;
+        let line = self.lines.entry(session).or_insert_with(|| Line {
+            account,
+            patient,
+            calls: VecDeque::new(),
+            overflown: false,
+        });
+        if line.calls.is_empty() && !calls.is_empty() {
+            self.busy.push_back(session);
+        }
+        line.calls.extend(calls);
+    }
+
+    fn serve_row(
+        &mut self,
+        now: Instant,
+        session: u64,
+        host: &mut impl Host,
+        left: &mut usize,
+    ) -> Row {
+        let Some(line) = self.lines.get_mut(&session) else { return Row::Done };
+        let (mut calls, mut bytes, mut full, mut closed) = (0, 0, false, false);
+        let mut refused = Vec::new();
+        while calls < ROW_CALLS.min(*left) && bytes < ROW_BYTES {
+            let Some(call) = line.calls.pop_front() else { break };
+            let result = ask(now, session, host, &call.what);
+            if line.patient && result == Err(Refused::Full) {
+                line.calls.push_front(call);
+                full = true;
+                break;
+            }
+            calls += 1;
+            bytes += call.bytes();
+            closed |= matches!(call.what, What::Close);
+            refused.extend(answer(call, result));
+        }
+        *left -= calls;
+        line.account.done(bytes);
+        let empty = line.calls.is_empty();
+        for refused in refused {
+            self.tell(session, GroupEvent::Refused(refused));
+        }
+        if closed {
+            self.lines.remove(&session);
+        }
+        match (empty, full) {
+            (true, _) => Row::Done,
+            (false, true) => Row::Full,
+            (false, false) => Row::Share,
+        }
+    }
+
+    /// The node tells a client something.
+    pub(crate) fn tell(&mut self, session: u64, event: GroupEvent) {
+        // A client that is gone is told nothing.
+        let Some(line) = self.lines.get_mut(&session) else { return };
+        if line.overflown {
+            return;
+        }
+        let bytes = weight(&event);
+        if line.account.owe(bytes) {
+            self.told.push(Told::Group { session, event, bytes });
+        } else {
+            line.account.paid(bytes);
+            line.overflown = true;
+            self.told.push(Told::Overflow { session });
+        }
+    }
+
+    /// The node tells everybody something. Lost, and said so, if nobody takes reports.
+    pub(crate) fn report(&mut self, report: Report) {
+        if self.reports + self.outbox.reports() >= REPORTS_MAX {
+            self.reports_lost = true;
+            return;
+        }
+        if std::mem::take(&mut self.reports_lost) {
+            self.told.push(Told::Report(Report::Lost));
+            self.reports += 1;
+        }
+        self.told.push(Told::Report(report));
+        self.reports += 1;
+    }
+
+    /// Hands over what the node said.
+    pub(crate) fn flush(&mut self) {
+        self.outbox.push(&mut self.told, std::mem::take(&mut self.reports));
+    }
+}
+
+/// Asks the node for one thing.
+fn ask(now: Instant, session: u64, host: &mut impl Host, what: &What) -> Result<Reply, Refused> {
+    let id = Session(session);
+    match what {
+        What::Close => host.close(now, id),
+        What::Flush => {}
+        What::Members(group) => return Ok(Reply::GroupMembers(host.members(group))),
+        // Its parts are shared, not copied.
+        What::Request(request) => host.ask(now, id, request.clone())?,
+    }
+    Ok(Reply::Done)
+}
+
+/// Answers a call. A refusal that nobody waits for is returned.
+fn answer(call: Call, result: Result<Reply, Refused>) -> Option<GroupRefused> {
+    let reply = result.unwrap_or_else(|refused| Reply::Error(to_error(&refused)));
+    match (call.answer, reply, call.what) {
+        (Some(answer), reply, _) => {
+            // Whoever asked may be gone.
+            let _gone = answer.send(reply);
+            None
+        }
+        (None, Reply::Error(error), What::Request(GroupRequest::Send { group, .. })) => {
+            Some(GroupRefused { group, error })
+        }
+        (None, _, _) => None,
+    }
+}
+
+/// What an event counts for until its client has read it: about what it takes in memory.
+fn weight(event: &GroupEvent) -> usize {
+    HEAD_MAX
+        + match event {
+            GroupEvent::Message(message) => message.payload.len(),
+            GroupEvent::Config(config) => {
+                let processes = config.members.len() + config.left.len() + config.joined.len();
+                processes.saturating_mul(PROCESS_BYTES)
+            }
+            GroupEvent::Refused(_) => HEAD_MAX,
+        }
+}

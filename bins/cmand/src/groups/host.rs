@@ -1,0 +1,63 @@
+//! The node, as far as groups are concerned, and its words in those of clients.
+
+use cman_ipc::{ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage};
+use cman_node::{Node, Refused};
+use cman_services::{GroupError, GroupEvent as NodeEvent, GroupRequest, Session};
+use cman_types::{GroupName, Instant, Process};
+
+/// What the desk needs of a node.
+pub(crate) trait Host {
+    /// A client asks for something.
+    ///
+    /// # Errors
+    /// When it is not done; nothing has changed then.
+    fn ask(&mut self, now: Instant, id: Session, request: GroupRequest) -> Result<(), Refused>;
+
+    /// A client is gone.
+    fn close(&mut self, now: Instant, id: Session);
+
+    /// Who is in a group, ascending.
+    fn members(&self, group: &GroupName) -> Vec<Process>;
+}
+
+impl Host for Node {
+    fn ask(&mut self, now: Instant, id: Session, request: GroupRequest) -> Result<(), Refused> {
+        self.handle_client(now, id, request)
+    }
+
+    fn close(&mut self, now: Instant, id: Session) {
+        self.close_session(now, id);
+    }
+
+    fn members(&self, group: &GroupName) -> Vec<Process> {
+        self.group_members(group).to_vec()
+    }
+}
+
+/// An event as clients are told it. Answers to questions that are not asked here are none.
+pub(crate) fn to_client(event: NodeEvent) -> Option<GroupEvent> {
+    match event {
+        NodeEvent::Config { group, members, left, joined } => {
+            Some(GroupEvent::Config(GroupConfig { group, members, left, joined }))
+        }
+        NodeEvent::Message { group, sender, incarnation, number, payload } => {
+            let message = GroupMessage { group, sender, incarnation, number, payload };
+            Some(GroupEvent::Message(message))
+        }
+        NodeEvent::Members { .. } | NodeEvent::Groups(_) => None,
+    }
+}
+
+/// A refusal as clients are told it.
+pub(crate) fn to_error(refused: &Refused) -> ErrorReply {
+    let (code, advice) = match refused {
+        Refused::Full => (ErrorCode::Busy, "try again"),
+        Refused::Group(error) => match error {
+            GroupError::AlreadyJoined { .. } => (ErrorCode::Exists, "leave it first"),
+            GroupError::NotJoined { .. } => (ErrorCode::NotJoined, "join it first"),
+            GroupError::StillLeaving { .. } => (ErrorCode::Busy, "try again"),
+            _ => (ErrorCode::Refused, ""),
+        },
+    };
+    ErrorReply { code, text: refused.to_string(), advice: advice.to_owned() }
+}

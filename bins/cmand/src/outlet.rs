@@ -1,0 +1,330 @@
+//! What waits for one client, and how it gets to its socket: replies and events in the order in
+//! which they came, as many in one system call as there are.
+
+use crate::{answer, groups::account::Account};
+use bytes::{Bytes, BytesMut};
+use cman_ipc::{GroupMessage, Message, Reply, encode, group};
+use std::{
+    collections::VecDeque,
+    io::{self, IoSlice},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    net::unix::OwnedWriteHalf,
+    sync::{Notify, watch},
+    time::sleep,
+};
+
+/// Frames are put together up to about so many bytes.
+const CHUNK_BYTES: usize = 64 << 10;
+/// Payloads from so many bytes on are not copied.
+const LARGE_BYTES: usize = 8 << 10;
+/// Bytes that may wait for a client that is in no group before it is let go.
+const UNREAD_MAX: usize = 4 << 20;
+/// Chunks written with one system call.
+const WRITE_CHUNKS: usize = 16;
+/// How long a client that is in no group may take to read what waits for it, and any client when
+/// its connection is about to end.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How the connection stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// As ever.
+    Open,
+    /// Nothing comes any more; what waits is still written.
+    Closing,
+    /// The client has read too little for too long, or missed something.
+    Cut,
+}
+
+/// One connection's way out.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    account: Arc<Account>,
+    queue: Mutex<Queue>,
+    /// Something is there to be written.
+    ready: Notify,
+    /// Something has been written.
+    written: Notify,
+    state: watch::Sender<State>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    chunks: VecDeque<Chunk>,
+    /// Frames that came last.
+    tail: BytesMut,
+    /// The client is a member of groups, and may take its time.
+    patient: bool,
+}
+
+/// Some frames, or the beginning of one.
+#[derive(Debug)]
+struct Chunk {
+    bytes: Bytes,
+    /// The next chunk goes on with the same frame.
+    unfinished: bool,
+}
+
+impl Outlet {
+    /// With nothing in it.
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            account: Arc::default(),
+            queue: Mutex::default(),
+            ready: Notify::new(),
+            written: Notify::new(),
+            state: watch::Sender::new(State::Open),
+        })
+    }
+
+    /// What waits here counts for this account.
+    pub(crate) const fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    /// Puts whole frames behind what waits. A client that has not read enough is let go.
+    pub(crate) fn put(&self, frames: &[u8]) {
+        self.put_counted(0, |queue| {
+            queue.append(frames);
+            frames.len()
+        });
+    }
+
+    /// Puts a message behind what waits; one that is too long for any client is dropped with a
+    /// warning.
+    pub(crate) fn say(&self, message: &Message) {
+        match encode(message) {
+            Ok(frame) => self.put(&frame),
+            Err(error) => tracing::warn!("a client cannot be told something: {error}"),
+        }
+    }
+
+    /// Says a message before everything that waits.
+    pub(crate) fn say_first(&self, message: &Message) {
+        if let Ok(frame) = encode(message) {
+            self.put_counted(0, |queue| {
+                let len = frame.len();
+                queue.chunks.push_front(Chunk { bytes: frame.into(), unfinished: false });
+                len
+            });
+        }
+    }
+
+    /// Puts a message to a group behind what waits. So many bytes of it are in the account.
+    pub(crate) fn put_message(&self, message: &GroupMessage, counted: usize) {
+        self.put_counted(counted, |queue| queue.append_message(message));
+    }
+
+    /// Says a message of which so many bytes are in the account.
+    pub(crate) fn say_counted(&self, message: &Message, counted: usize) {
+        self.say(message);
+        self.account.paid(counted);
+    }
+
+    fn put_counted(&self, counted: usize, put: impl FnOnce(&mut Queue) -> usize) {
+        if self.state() != State::Open {
+            return self.account.paid(counted);
+        }
+        let mut queue = self.lock();
+        let (was_empty, patient) = (queue.is_empty(), queue.patient);
+        let bytes = put(&mut queue);
+        drop(queue);
+        let fits = self.account.owe(bytes) && (patient || self.account.unread() <= UNREAD_MAX);
+        self.account.paid(counted);
+        if was_empty {
+            self.ready.notify_one();
+        }
+        if !fits {
+            self.cut();
+        }
+    }
+
+    /// The client is a member of groups from now on.
+    pub(crate) fn be_patient(&self) {
+        self.lock().patient = true;
+    }
+
+    /// Nothing comes any more; what waits is still written.
+    pub(crate) fn close(&self) {
+        self.leave(State::Closing);
+    }
+
+    /// The client has missed something, or will. What waits is dropped; it is told that instead.
+    pub(crate) fn cut(&self) {
+        if self.state() != State::Open {
+            return;
+        }
+        let mut queue = self.lock();
+        self.account.paid(queue.clear());
+        if let Ok(frame) = encode(&Message::Reply(Reply::Error(answer::too_slow()))) {
+            // Nothing is owed any more but what is being written.
+            let _fits = self.account.owe(frame.len());
+            queue.append(&frame);
+        }
+        drop(queue);
+        self.leave(State::Cut);
+    }
+
+    fn leave(&self, to: State) {
+        self.state.send_if_modified(|state| {
+            let open = *state == State::Open;
+            if open {
+                *state = to;
+            }
+            open
+        });
+        self.ready.notify_one();
+        self.written.notify_one();
+    }
+
+    /// How the connection stands.
+    pub(crate) fn state(&self) -> State {
+        *self.state.borrow()
+    }
+
+    /// What would be written next, as if the client had read it.
+    #[cfg(test)]
+    pub(crate) fn take(&self) -> Vec<Bytes> {
+        let chunks = self.lock().take();
+        self.account.paid(chunks.iter().map(Bytes::len).sum());
+        chunks
+    }
+
+    /// Waits until the connection is not open any more.
+    pub(crate) async fn ended(&self) -> State {
+        let mut state = self.state.subscribe();
+        // It lives as long as this does.
+        state.wait_for(|state| *state != State::Open).await.map_or(State::Closing, |state| *state)
+    }
+
+    /// Waits until at most so many bytes wait for the client. For one task.
+    pub(crate) async fn waits_for_at_most(&self, bytes: usize) {
+        while self.account.unread() > bytes && self.state() == State::Open {
+            self.written.notified().await;
+        }
+    }
+
+    /// Writes what comes until the connection is not open any more and nothing is left.
+    ///
+    /// # Errors
+    /// When the client does not take it.
+    pub(crate) async fn write(&self, writer: OwnedWriteHalf) -> io::Result<()> {
+        loop {
+            let chunks = self.lock().take();
+            if !chunks.is_empty() {
+                self.write_chunks(&writer, chunks).await?;
+            } else if self.state() != State::Open {
+                return Ok(());
+            } else {
+                self.ready.notified().await;
+            }
+        }
+    }
+
+    async fn write_chunks(
+        &self,
+        writer: &OwnedWriteHalf,
+        mut chunks: Vec<Bytes>,
+    ) -> io::Result<()> {
+        let mut first = 0;
+        while let Some(rest) = chunks.get_mut(first..).filter(|rest| !rest.is_empty()) {
+            let slices: Vec<_> = rest.iter().map(|chunk| IoSlice::new(chunk)).collect();
+            let mut written = match writer.try_write_vectored(&slices) {
+                Ok(written) => written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.writable(writer).await?;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            self.account.paid(written);
+            self.written.notify_one();
+            for chunk in rest {
+                let taken = written.min(chunk.len());
+                drop(chunk.split_to(taken));
+                written -= taken;
+                if !chunk.is_empty() {
+                    break;
+                }
+                first += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the client to read, as long as it may take.
+    async fn writable(&self, writer: &OwnedWriteHalf) -> io::Result<()> {
+        let limit = async {
+            if self.lock().patient {
+                self.ended().await;
+            }
+            sleep(WRITE_LIMIT).await;
+        };
+        tokio::select! {
+            writable = writer.writable() => writable,
+            () = limit => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_empty(&self) -> bool {
+        self.chunks.is_empty() && self.tail.is_empty()
+    }
+
+    fn append(&mut self, frames: &[u8]) {
+        self.tail.extend_from_slice(frames);
+        if self.tail.len() >= CHUNK_BYTES {
+            self.end_chunk(false);
+        }
+    }
+
+    fn append_message(&mut self, message: &GroupMessage) -> usize {
+        let before = self.tail.len();
+        group::put_message_head(message, &mut self.tail);
+        let head = self.tail.len() - before;
+        let payload = &message.payload;
+        if payload.len() < LARGE_BYTES {
+            self.append(payload);
+        } else {
+            self.end_chunk(true);
+            self.chunks.push_back(Chunk { bytes: payload.clone(), unfinished: false });
+        }
+        head + payload.len()
+    }
+
+    fn end_chunk(&mut self, unfinished: bool) {
+        let bytes = self.tail.split().freeze();
+        self.chunks.push_back(Chunk { bytes, unfinished });
+    }
+
+    /// Some whole frames from the front.
+    fn take(&mut self) -> Vec<Bytes> {
+        if self.chunks.is_empty() && !self.tail.is_empty() {
+            self.end_chunk(false);
+        }
+        let mut taken = Vec::with_capacity(self.chunks.len().min(WRITE_CHUNKS));
+        let mut unfinished = false;
+        while taken.len() < WRITE_CHUNKS || unfinished {
+            let Some(chunk) = self.chunks.pop_front() else { break };
+            unfinished = chunk.unfinished;
+            taken.push(chunk.bytes);
+        }
+        taken
+    }
+
+    /// Drops everything. Returns how many bytes that was.
+    fn clear(&mut self) -> usize {
+        let chunks: usize = self.chunks.drain(..).map(|chunk| chunk.bytes.len()).sum();
+        let tail = self.tail.len();
+        self.tail.clear();
+        chunks + tail
+    }
+}
