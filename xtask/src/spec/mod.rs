@@ -28,6 +28,10 @@ const PAGES: &str = "docs/spec/";
 /// Where rules are obeyed and shown to be.
 const CITING: &[&str] = &["crates/", "bins/", "testing/", "fuzz/"];
 
+/// The page with the fields of frames, and the sources that write them.
+const FRAMES: &str = "docs/spec/frames.md";
+const ENCODER: &[&str] = &["crates/cman-wire/src/body.rs", "crates/cman-wire/src/field.rs"];
+
 /// What `cargo xtask spec` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -111,12 +115,10 @@ fn survey() -> Result<Survey> {
         }
     }
     findings.extend(unknown_in_documents(&names, &rules)?);
-    findings.extend(layout::check(
-        "crates/cman-wire/src/body.rs",
-        &read("crates/cman-wire/src/body.rs")?,
-        "docs/spec/frames.md",
-        &read("docs/spec/frames.md")?,
-    ));
+    let page = read(FRAMES)?;
+    for source in ENCODER {
+        findings.extend(layout::check(source, &read(source)?, FRAMES, &page));
+    }
     Ok(Survey { rules, exceptions, citations, findings })
 }
 
@@ -133,7 +135,7 @@ fn exceptions_of(rules: &Rules, findings: &mut Vec<Finding>) -> Result<Exception
     Ok(exceptions)
 }
 
-/// Documents name rules too; no document is an obedient or a test.
+/// Documents name rules too, though they neither obey nor test them.
 fn unknown_in_documents(names: &[String], rules: &Rules) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for name in names.iter().filter(|name| has_extension(name, "md")) {

@@ -107,6 +107,7 @@ fn unknown_frames_are_skipped() {
     assert_eq!(decoded.frames, [first, last]);
 }
 
+///
 #[test]
 fn of_a_newer_version_only_greetings_are_read_and_they_may_be_longer() {
     let mut bytes = Vec::new();

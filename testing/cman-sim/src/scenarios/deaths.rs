@@ -33,7 +33,7 @@ pub(super) fn all() -> Vec<Scenario> {
         Cluster::plain(5),
         |world, prng| rounds(world, prng, &[Point::InstallsHalf], 1, 16),
     ));
-    //
+    //
     all.push(Scenario::new(
         "twin-epoch",
         "two proposers race, and nobody sees the same epoch twice",
