@@ -1,5 +1,5 @@
 //! Closed process groups: processes join and leave them, every message and every change of the
-//! membership reaches all members of a group in one order (G-01 to G-19).
+//! membership reaches all members of a group in one order.
 //!
 //! | module | what |
 //! |---|---|

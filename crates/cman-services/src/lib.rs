@@ -1,6 +1,6 @@
 //! Replicated services over the ordered stream: what the members of a view keep alike by applying
-//! the same operations in the same order. Specified in `docs/spec/groups.md`; code and tests cite
-//! its rules (G-01 ...).
+//! the same operations in the same order. Specified in `docs/spec/groups.md`, whose rules
+//! code and tests cite.
 //!
 //! No I/O, no clock, no chance: the shell hands in views, deliveries and clients' requests and
 //! takes out what is to be multicast and what clients are told.

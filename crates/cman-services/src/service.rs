@@ -5,8 +5,8 @@ use bytes::Bytes;
 use cman_types::{MemberId, NodeId};
 use std::collections::{BTreeMap, VecDeque};
 
-/// A replicated state machine. All of it is a function of what is delivered, in order, so that
-/// members that deliver the same hold the same.
+/// A replicated state machine. All of it is a function of views and of what is delivered, in
+/// order, so that members that deliver the same hold the same (G-02).
 pub(crate) trait Service {
     /// The first byte of its operations, and the name of its part in a sync; 0 is the sync itself.
     const ID: u8;

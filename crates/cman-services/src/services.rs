@@ -44,6 +44,7 @@ impl Services {
         }
     }
 
+    /// G-21: before anything else that waits.
     fn start_sync(&mut self, now: Instant, view: ViewId) {
         self.sync.start(now, view);
         let state = State { view, groups: self.groups.part() };
@@ -75,6 +76,7 @@ impl Services {
 
     fn apply(&mut self, operation: Operation) {
         let Operation { sender, payload } = operation;
+        // G-08
         if !self.sync.knows(&sender) {
             return;
         }
@@ -92,7 +94,7 @@ impl Services {
     }
 
     /// A client of this node is gone: from groups that it was not leaving it goes as a process
-    /// that died.
+    /// that died (G-18).
     pub fn close_session(&mut self, session: Session) {
         self.groups.close_session(session, &mut self.out);
     }

@@ -1,5 +1,5 @@
-//! The message with which a member takes part in a sync: for each service, what the member says
-//! of itself.
+//! The message with which a member takes part in a sync (G-21): for each service, what the member
+//! says of itself.
 //!
 //! `0`, the view id (epoch 8, coordinator: node id 4, incarnation 8, salt 16), then for each
 //! service its id (1), the size of its part (4) and the part. Unknown services are passed over.

@@ -1,6 +1,6 @@
 //! After a view in which sides meet, its members bring each other up to date: each says what it
 //! knows of itself, and when all have spoken all of it is taken over at once, at the same place
-//! of the stream everywhere (G-20 to G-27).
+//! of the stream everywhere (G-22).
 //!
 //! One sync serves all services. Until it is over, what else is delivered waits. If the view ends
 //! first, the sync has never been: nothing of it was taken over.
@@ -32,7 +32,7 @@ pub(crate) struct Sync {
     time_max: Duration,
     /// The members of the view, sorted.
     members: Vec<MemberId>,
-    /// This node's class, sorted: all members, unless a sync is under way.
+    /// This node's class (G-20), sorted: all members, unless a sync is under way.
     known: Vec<MemberId>,
     /// None while all members know each other.
     round: Option<Round>,
@@ -95,8 +95,8 @@ impl Sync {
         self.round = Some(Round { view, states, held, deadline });
     }
 
-    /// A member spoke. Its first word in this view counts (G-22). The end of the sync, if it was
-    /// the last.
+    /// A member spoke. Its first word counts, and only if it is of this view (G-27). The end of the
+    /// sync, if it was the last (G-22).
     pub(crate) fn on_state(&mut self, sender: MemberId, state: State) -> Option<Ended> {
         let round = self.round.as_mut()?;
         if state.view != round.view || self.members.binary_search(&sender).is_err() {

@@ -1,5 +1,4 @@
-//! What programs that use closed process groups rely on: one test for each sentence of the
-//! specification that they know.
+//! What programs that use closed process groups rely on, one test for each promise.
 #![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by panic")]
 
 mod cluster;
@@ -18,8 +17,8 @@ fn two_members() -> Cluster {
     cluster
 }
 
-/// "one confchg on every member incl. the joiner: joined = exactly the joiner (JOIN); members
-/// includes joiner. So the joiner's first event lists old members only in `members`."
+/// G-04, G-07: a join is one change at every member, the joiner included. What the joiner is told
+/// first has the older members in the list of members only.
 #[test]
 fn a_join_is_told_to_all_members() {
     let mut cluster = two_members();
@@ -31,7 +30,7 @@ fn a_join_is_told_to_all_members() {
     assert_eq!(cluster.told(3, 30), told);
 }
 
-/// "one confchg, left = exactly that process. The leaver itself gets it for LEAVE"
+/// G-05, G-07: a leave is one change with exactly that process, and the leaver is told of it, too.
 #[test]
 fn a_leave_is_told_to_all_members_and_the_leaver() {
     let mut cluster = two_members();
@@ -45,7 +44,7 @@ fn a_leave_is_told_to_all_members_and_the_leaver() {
     assert!(cluster.told(1, 10).is_empty());
 }
 
-/// "Messages and confchgs continue to be delivered until the leave is ordered."
+/// G-07: everything goes on until the leave has its place in the order.
 #[test]
 fn the_leaver_hears_until_it_has_left() {
     let mut cluster = two_members();
@@ -57,7 +56,7 @@ fn the_leaver_hears_until_it_has_left() {
     assert_eq!(cluster.told(1, 10), ["g: n2:200#1 \"early\"", "g: [n2:200] -n1:100 Leave"]);
 }
 
-/// "If joined and no leave was started the other members get PROCDOWN (5) for this process"
+/// G-05, G-18: who goes without leaving has died, once.
 #[test]
 fn a_process_that_dies_is_told_as_such_once() {
     let mut cluster = two_members();
@@ -68,7 +67,7 @@ fn a_process_that_dies_is_told_as_such_once() {
     assert!(cluster.told(1, 10).is_empty());
 }
 
-/// "cpg_finalize directly after cpg_leave: others see LEAVE, not PROCDOWN."
+/// G-18: who left and then closes its connection has left, not died.
 #[test]
 fn who_goes_right_after_leaving_has_left() {
     let mut cluster = two_members();
@@ -78,7 +77,7 @@ fn who_goes_right_after_leaving_has_left() {
     assert_eq!(cluster.told(2, 20), ["g: [n2:200] -n1:100 Leave"]);
 }
 
-/// A process that dies before its join was delivered comes and goes: nobody keeps it.
+/// G-18: a process that dies before its join was delivered comes and goes: nobody keeps it.
 #[test]
 fn who_dies_while_joining_does_not_stay() {
     let mut cluster = two_members();
@@ -91,7 +90,7 @@ fn who_dies_while_joining_does_not_stay() {
     assert_eq!(cluster.members(1, "g"), [process(1, 100), process(2, 200)]);
 }
 
-/// "one confchg per affected group carrying all lost processes of all lost nodes together"
+/// G-10: one change of each group carries all lost processes of all lost nodes.
 #[test]
 fn lost_nodes_are_told_together() {
     let mut cluster = two_members();
@@ -106,8 +105,7 @@ fn lost_nodes_are_told_together() {
     cluster.check_settled(&[3]);
 }
 
-/// "each side gets one confchg per group, joined = the other side's processes (NODEUP); lists
-/// differ between the sides"
+/// G-11: each side is told of the other in one change of each group; so the lists differ.
 #[test]
 fn sides_that_meet_are_told_of_each_other() {
     let mut cluster = two_members();
@@ -126,7 +124,8 @@ fn sides_that_meet_are_told_of_each_other() {
     assert_eq!(cluster.told(3, 30), [format!("{all} +n1:100 NodeUp +n2:200 NodeUp")]);
 }
 
-/// "node left and came back within one change: two confchgs, first NODEDOWN then NODEUP."
+/// G-10, G-11: a node that left and came back within one change of the view is told as lost, then
+/// as come.
 #[test]
 fn who_left_and_came_back_did_both() {
     let mut cluster = two_members();
@@ -137,7 +136,7 @@ fn who_left_and_came_back_did_both() {
     assert_eq!(cluster.told(1, 10), told);
 }
 
-/// A node that was started again has no processes any more.
+/// G-10, G-20: a node that was started again has no processes any more.
 #[test]
 fn a_new_life_of_a_node_starts_without_members() {
     let mut cluster = two_members();
@@ -149,8 +148,7 @@ fn a_new_life_of_a_node_starts_without_members() {
     cluster.check_settled(&[1, 2, 3]);
 }
 
-/// "this handle joined, joining | 14 EXIST", "another handle of this node with same pid is
-/// joined/joining in the same group | 14 EXIST"
+/// G-01, G-13: neither a session nor a process id of a node is in a group twice.
 #[test]
 fn a_process_is_in_a_group_once() {
     let mut cluster = two_members();
@@ -164,8 +162,7 @@ fn a_process_is_in_a_group_once() {
     cluster.check_settled(&[1, 2, 3]);
 }
 
-/// "an earlier membership of same (node,pid,group) whose leave is not yet ordered (e.g. previous
-/// handle just finalized) | 6 TRY_AGAIN"
+/// G-13: while an earlier membership of the process ends, it is to try again.
 #[test]
 fn a_process_comes_back_once_it_has_left() {
     let mut cluster = two_members();
@@ -182,7 +179,7 @@ fn a_process_comes_back_once_it_has_left() {
     cluster.join(1, 11, "g", 100).unwrap();
 }
 
-/// "Not joined or already leaving -> 12"; the same for messages.
+/// G-14, G-15: refused if not in the group, or leaving already.
 #[test]
 fn only_members_leave_and_send() {
     let mut cluster = two_members();
@@ -198,7 +195,7 @@ fn only_members_leave_and_send() {
     assert!(cluster.say(1, 10, "g", "x").is_err());
 }
 
-/// "join still in progress -> ... until joined, then leaves", without waiting here.
+/// G-14: nobody has to wait for its join before it leaves.
 #[test]
 fn who_leaves_while_joining_has_joined_and_left() {
     let mut cluster = two_members();
@@ -209,8 +206,7 @@ fn who_leaves_while_joining_has_joined_and_left() {
     assert_eq!(cluster.told(3, 30), told);
 }
 
-/// "Allowed as soon as cpg_join returned OK (message is ordered after the own join, so the first
-/// thing seen is the own confchg)." "Zero-length messages are legal"
+/// G-09, G-15: messages may be sent at once, since they come after the own join; empty ones, too.
 #[test]
 fn a_member_sends_as_soon_as_it_asked_to_join() {
     let mut cluster = two_members();
@@ -224,7 +220,7 @@ fn a_member_sends_as_soon_as_it_asked_to_join() {
     assert_eq!(cluster.told(1, 10), told);
 }
 
-/// "any group name, joined or not. ... Unknown/empty group -> OK, *n = 0. Sorted by (nodeid, pid)"
+/// G-16: the members of any group, sorted; of an unknown one, nobody.
 #[test]
 fn anybody_may_ask_who_is_in() {
     use cman_services::GroupRequest;
@@ -240,7 +236,7 @@ fn anybody_may_ask_who_is_in() {
     );
 }
 
-/// "`x` and `x\0` are different groups", of up to 128 bytes.
+/// G-01: all bytes of a name count, also a zero at its end; there are up to 128.
 #[test]
 fn names_are_bytes() {
     use cman_services::GroupName;
@@ -255,8 +251,7 @@ fn names_are_bytes() {
     assert!(refused.contains("129") && refused.contains("128"), "{refused}");
 }
 
-/// "messages recovered from the old ring are delivered before the confchg that removes their
-/// sender"
+/// G-10: what was recovered of the old view comes before the change that takes its sender away.
 #[test]
 fn the_last_words_come_before_the_loss() {
     let mut cluster = two_members();
@@ -270,7 +265,7 @@ fn the_last_words_come_before_the_loss() {
     assert_eq!(cluster.told(1, 10), told);
 }
 
-/// "Total order ... across groups too": one client in two groups sees one order of both.
+/// G-07: one client in two groups sees one order of both.
 #[test]
 fn two_groups_have_one_order() {
     let mut cluster = two_members();

@@ -97,6 +97,37 @@ fn a_sync_that_was_cut_short_is_done_again() {
     cluster.check_settled(&[1, 2, 3, 4]);
 }
 
+/// G-27: a part that waited while its view ended comes before that of the next view, and is old.
+#[test]
+fn a_part_that_is_left_over_says_nothing() {
+    let mut cluster = meeting();
+    let part = cluster.node(3).queue.pop_front().unwrap();
+    cluster.leave(3, 1, "g").unwrap();
+    send_all(&mut cluster, 3);
+    deliver_all(&mut cluster, 3);
+    cluster.view(&[1, 2, 3]);
+    assert_eq!(cluster.told(3, 1), ["g: [] -n3:100 Leave"]);
+    cluster.node(3).queue.push_front(part);
+    cluster.run();
+    assert_eq!(cluster.members(1, "g"), [process(1, 100), process(2, 100)]);
+    cluster.check_settled(&[1, 2, 3]);
+}
+
+/// G-20: lives are in step, not nodes.
+#[test]
+fn a_new_life_of_a_node_is_not_in_step() {
+    let mut cluster = Cluster::formed(2);
+    cluster.join(2, 1, "g", 100).unwrap();
+    cluster.run();
+    cluster.crash(2);
+    cluster.start(2);
+    cluster.view_with(&[1, 2], |_| vec![node_id(1), node_id(2)]);
+    assert!(cluster.node(1).services.is_syncing());
+    cluster.run();
+    assert!(cluster.members(1, "g").is_empty());
+    cluster.check_settled(&[1, 2]);
+}
+
 /// G-20: no sync where all members come from one view and are in step.
 #[test]
 fn who_was_together_has_nothing_to_say() {
@@ -238,8 +269,7 @@ fn the_first_word_counts() {
 }
 
 /// G-12: what a node says of itself holds, also against what is known of it. (No node that obeys
-/// the rules says anything else.) "PROCDOWN one by one for remote processes that vanished
-/// unnoticed"
+/// the rules says anything else.)
 #[test]
 fn what_a_node_says_of_itself_holds() {
     let mut cluster = meeting();

@@ -1,4 +1,4 @@
-//! What clients of this node ask of groups (G-13 to G-18).
+//! What clients of this node ask of groups.
 
 use super::{
     GroupError, GroupEvent, GroupRequest, Groups,
@@ -11,7 +11,7 @@ use cman_types::GroupName;
 use std::collections::VecDeque;
 
 impl Groups {
-    /// What is accepted is sent; nothing has changed if it is refused.
+    /// What is accepted is sent, or answered at once (G-16); nothing has changed if it is refused.
     pub(crate) fn on_client(
         &mut self,
         session: Session,
@@ -41,6 +41,7 @@ impl Groups {
         Ok(())
     }
 
+    /// G-13, G-17.
     fn ask_join(
         &mut self,
         session: Session,
@@ -65,7 +66,7 @@ impl Groups {
         Ok(codec::encode(Kind::Join, &name, pid))
     }
 
-    /// Also before the join was delivered: the leave comes after it.
+    /// G-14. Also before the join was delivered: the leave comes after it.
     fn ask_leave(&mut self, session: Session, group: GroupName) -> Result<Bytes, GroupError> {
         let Some(local) = self.staying(session, &group) else {
             return Err(GroupError::NotJoined { group });
@@ -74,6 +75,7 @@ impl Groups {
         Ok(codec::encode(Kind::Leave, &group, local.pid))
     }
 
+    /// G-15.
     fn ask_send(
         &mut self,
         session: Session,

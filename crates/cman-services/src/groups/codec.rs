@@ -3,7 +3,7 @@
 //! An operation is [`Groups::ID`](super::Groups), a kind (1: join, 2: leave, 3: process died,
 //! 4: message), the size of the group's name (1), the name, and the process id (4); then, of a
 //! message, its number (in groups of seven bits, lowest first) and its payload. The node is that
-//! of the sender, so that no member speaks for processes of another.
+//! of the sender, so that no member speaks for processes of another (G-08).
 //!
 //! A part is, for each group with members on the node, sorted: the size of the name (1), the name,
 //! how many they are (4), and their process ids (4 each, ascending).
@@ -20,7 +20,7 @@ use core::ops::Range;
 /// The memberships of one node: its processes, ascending, by group, ascending.
 pub(crate) type Part = Vec<(GroupName, Vec<u32>)>;
 
-/// How many memberships the clients of one node have at most: with the longest names the node's
+/// How many memberships the clients of one node have at most (G-17): with the longest names the node's
 /// part of a sync still fits well into one message of the stream.
 pub(crate) const MEMBERSHIPS_MAX: usize = 16_384;
 
@@ -158,4 +158,94 @@ fn name<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
         return Err(Malformed);
     }
     reader.take(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::btree_map, collection::btree_set, collection::vec, prelude::*};
+
+    fn name(bytes: &[u8]) -> GroupName {
+        GroupName::new(bytes).unwrap()
+    }
+
+    /// Section 5 of the page.
+    #[test]
+    fn bytes_are_as_specified() {
+        assert_eq!(
+            encode(Kind::Join, &name(b"ab"), 0x0102_0304),
+            &b"\x01\x01\x02ab\x01\x02\x03\x04"[..]
+        );
+        assert_eq!(encode(Kind::Leave, &name(b""), 7), &b"\x01\x02\x00\0\0\0\x07"[..]);
+        assert_eq!(encode(Kind::Died, &name(b"x"), 7), &b"\x01\x03\x01x\0\0\0\x07"[..]);
+        let message = encode_message(&name(b"x"), 7, 300, b"text");
+        assert_eq!(message, &b"\x01\x04\x01x\0\0\0\x07\xac\x02text"[..]);
+        let mut part = Vec::new();
+        encode_part(&vec![(name(b"a"), vec![1]), (name(b"ab"), vec![2, 3])], &mut part);
+        assert_eq!(part, b"\x01a\0\0\0\x01\0\0\0\x01\x02ab\0\0\0\x02\0\0\0\x02\0\0\0\x03");
+    }
+
+    #[test]
+    fn parts_are_in_order_and_bounded() {
+        for bad in [
+            &b"\x01a\0\0\0\0"[..],
+            b"\x01a\0\0\0\x02\0\0\0\x01",
+            b"\x01a\0\0\0\x02\0\0\0\x02\0\0\0\x01",
+            b"\x01a\0\0\0\x02\0\0\0\x02\0\0\0\x02",
+            b"\x01b\0\0\0\x01\0\0\0\x01\x01a\0\0\0\x01\0\0\0\x01",
+            b"\x01a\0\0\0\x01\0\0\0\x01\x01a\0\0\0\x01\0\0\0\x02",
+            b"\x01a\xff\xff\xff\xff\0\0\0\x01",
+            b"\x81",
+        ] {
+            assert_eq!(decode_part(bad), Err(Malformed), "{bad:?}");
+        }
+        let many = |count: u32| {
+            let mut part = Vec::new();
+            encode_part(&vec![(name(b"a"), (0..count).collect())], &mut part);
+            decode_part(&part).is_ok()
+        };
+        assert!(many(16_384));
+        assert!(!many(16_385), "G-17");
+    }
+
+    #[test]
+    fn operations_end_where_they_should() {
+        for bad in
+            [&b""[..], b"\x02\x01\0\0\0\0\x07", b"\x01\x05\0\0\0\0\x07", b"\x01\x01\0\0\0\0\x07!"]
+        {
+            assert_eq!(decode(bad), Err(Malformed), "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn messages_come_back(
+            group in vec(any::<u8>(), 0..=128), pid: u32, number: u64, text in vec(any::<u8>(), 0..99),
+        ) {
+            let bytes = encode_message(&name(&group), pid, number, &text);
+            let read = decode(&bytes).unwrap();
+            prop_assert_eq!((read.kind, read.group, read.pid), (Kind::Message, &group[..], pid));
+            prop_assert_eq!((read.number, &bytes[read.payload]), (number, &text[..]));
+        }
+
+        #[test]
+        fn parts_come_back(
+            part in btree_map(vec(any::<u8>(), 0..=128), btree_set(any::<u32>(), 1..9), 0..9),
+        ) {
+            let part: Part =
+                part.into_iter().map(|(group, pids)| (name(&group), pids.into_iter().collect())).collect();
+            let mut bytes = Vec::new();
+            encode_part(&part, &mut bytes);
+            prop_assert_eq!(decode_part(&bytes), Ok(part));
+        }
+
+        #[test]
+        fn what_is_read_is_written_back_the_same(bytes in vec(any::<u8>(), 0..40)) {
+            if let Ok(part) = decode_part(&bytes) {
+                let mut written = Vec::new();
+                encode_part(&part, &mut written);
+                prop_assert_eq!(written, bytes);
+            }
+        }
+    }
 }

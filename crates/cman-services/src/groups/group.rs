@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 /// One group.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(crate) struct Group {
-    /// Sorted.
+    /// Sorted, each once (G-01).
     pub(crate) members: Vec<Process>,
     /// In the order of their joins. They are few.
     pub(crate) locals: Vec<Local>,
@@ -25,7 +25,7 @@ pub(crate) struct Local {
     pub(crate) joined: bool,
     /// Whether the end of the membership was sent.
     pub(crate) leaving: bool,
-    /// How many messages it sent.
+    /// How many messages it sent: the number of the last one (G-09).
     pub(crate) sent: u64,
 }
 
@@ -68,7 +68,7 @@ impl Group {
         self.locals.iter_mut().find(|local| local.pid == pid)
     }
 
-    /// Takes over what the members of the view said of themselves: sorted. Who was known and is
+    /// G-11, G-12: takes over what the members of the view said of themselves, sorted. Who was known and is
     /// not named died unnoticed, one by one; all who are new came with their nodes.
     pub(crate) fn take_over(
         &mut self,
@@ -89,7 +89,7 @@ impl Group {
         }
     }
 
-    /// The clients of this node that are told what happens.
+    /// The clients of this node that are told what happens (G-07).
     pub(crate) fn listeners(&self) -> impl Iterator<Item = Session> {
         self.locals.iter().filter(|local| local.joined).filter_map(|local| local.session)
     }

@@ -154,8 +154,7 @@ impl Service for Groups {
         self.tidy();
     }
 
-    /// G-11: one change of each group for all processes that came. What a node says of itself
-    /// holds also against what was known of it (G-12).
+    /// G-11: what the members of a group are is what the nodes say of themselves.
     fn on_synced(&mut self, parts: BTreeMap<NodeId, Part>, out: &mut VecDeque<Out>) {
         let mut said: BTreeMap<GroupName, Vec<Process>> = BTreeMap::new();
         // Nodes ascend, and so do the processes of each: members come sorted.

@@ -200,6 +200,7 @@ impl Membership {
         self.members = Some(members);
     }
 
+    /// G-06, G-09.
     fn message(&mut self, me: Process, sender: Process, number: u64, payload: bytes::Bytes) {
         let is_in = self.members.as_ref().is_some_and(|members| members.contains(&sender));
         assert!(is_in, "{me:?} is told of a message of {sender:?}: not in {:?}", self.members);

@@ -1,4 +1,4 @@
-//! Whether nodes that stayed together tell their clients the same.
+//! Whether nodes that stayed together tell their clients the same (G-02, G-25).
 
 use super::client::Lists;
 use std::collections::BTreeMap;

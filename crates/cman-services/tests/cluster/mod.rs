@@ -139,22 +139,29 @@ impl Cluster {
     /// These nodes, all alive, go to a new view, from whatever views they were in. The first is
     /// the coordinator.
     pub(crate) fn view(&mut self, ids: &[u32]) {
+        let origins: BTreeMap<u32, Option<usize>> =
+            ids.iter().map(|id| (*id, self.nodes[id].stream)).collect();
+        self.view_with(ids, |id| {
+            // Nobody comes along from a view that never was.
+            let along = |other: &&u32| {
+                *other == id || (origins[id].is_some() && origins[*other] == origins[id])
+            };
+            ids.iter().filter(along).map(|id| node_id(*id)).collect()
+        });
+    }
+
+    /// The same, but each is told that these came along with it.
+    pub(crate) fn view_with(&mut self, ids: &[u32], along: impl Fn(&u32) -> Vec<NodeId>) {
         self.close_streams(ids);
         let view = self.make_view(ids);
         let at = self.streams.len();
-        let origins: BTreeMap<u32, Option<usize>> =
-            ids.iter().map(|id| (*id, self.nodes[id].stream)).collect();
         self.streams.push(Stream { view: view.clone(), sequence: Vec::new() });
         for id in ids {
-            // Nobody comes along from a view that never was.
-            let alone = |other: &u32| origins[id].is_none() && other != id;
-            let along = |other: &&u32| origins[*other] == origins[id] && !alone(other);
-            let transitional: Vec<_> = ids.iter().filter(along).map(|id| node_id(*id)).collect();
             let now = self.now;
             let node = self.node(*id);
             node.stream = Some(at);
             node.delivered = 0;
-            node.services.on_view(now, &ViewInfo { view: &view, transitional: &transitional });
+            node.services.on_view(now, &ViewInfo { view: &view, transitional: &along(id) });
             self.drain(*id, Tag::View(at), None);
         }
     }
@@ -351,7 +358,7 @@ impl Cluster {
         self.check(id);
     }
 
-    /// What holds at a node at any time (G-03): whom it lists is a member of its view.
+    /// What holds at a node at any time (G-03, G-26): whom it lists is a member of its view.
     fn check(&self, id: u32) {
         let node = &self.nodes[&id];
         assert_eq!(node.services.ghosts().count(), 0, "node {id}");
