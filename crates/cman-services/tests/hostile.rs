@@ -101,6 +101,20 @@ fn a_node_speaks_for_itself_only() {
     assert_eq!(cluster.members(1, "g"), [process(1, 100), process(2, 100)], "3 left, not 2");
 }
 
+/// G-06: only members speak to a group.
+#[test]
+fn who_is_not_in_a_group_does_not_speak_to_it() {
+    let mut cluster = with_members(false);
+    cluster.say(3, 1, "g", "text").unwrap();
+    let message = cluster.node(3).queue.pop_front().unwrap().to_vec();
+    let mut of_another = message.clone();
+    of_another[7] += 1;
+    deliver_garbage(&mut cluster, of_another);
+    assert_eq!(cluster.node(1).services.poll(), None);
+    deliver_garbage(&mut cluster, message);
+    assert!(matches!(cluster.node(1).services.poll(), Some(Out::Client { .. })));
+}
+
 /// G-08: a node that is not in the view, or not in step, says nothing.
 #[test]
 fn strangers_say_nothing() {

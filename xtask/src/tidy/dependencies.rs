@@ -25,10 +25,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cman-crypto",
             "cman-quorum",
             "cman-proto",
+            "cman-services",
             "thiserror",
             "tracing",
         ],
     ),
+    ("cman-services", &["cman-types", "bytes", "thiserror"]),
     ("cman-config", &["cman-types", "roxmltree", "thiserror"]),
     ("cman-ipc", &["cman-types", "bytes", "postcard", "serde", "thiserror"]),
     (
@@ -46,8 +48,15 @@ const NEVER: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that decide, and so do no I/O.
-const LOGIC: &[&str] =
-    &["cman-types", "cman-wire", "cman-quorum", "cman-proto", "cman-node", "cman-config"];
+const LOGIC: &[&str] = &[
+    "cman-types",
+    "cman-wire",
+    "cman-quorum",
+    "cman-services",
+    "cman-proto",
+    "cman-node",
+    "cman-config",
+];
 
 /// What no crate that decides may be built with, however indirectly: sockets, clocks, chance.
 const IMPURE: &[&str] =
