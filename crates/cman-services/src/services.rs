@@ -144,6 +144,6 @@ impl Services {
     pub fn ghosts(&self) -> impl Iterator<Item = (&GroupName, Process)> {
         let all = self.groups();
         let each = all.flat_map(|(name, members)| members.iter().map(move |&who| (name, who)));
-        each.filter(|(_, who)| !self.sync.knows_node(who.node))
+        each.filter(|(_, who)| !self.sync.may_list(who.node))
     }
 }

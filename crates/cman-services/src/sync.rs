@@ -159,8 +159,11 @@ impl Sync {
         self.known.iter().map(|member| member.node).collect()
     }
 
-    /// Whether the node is a member of the view that this node knows.
-    pub(crate) fn knows_node(&self, node: NodeId) -> bool {
-        self.known.binary_search_by_key(&node, |known| known.node).is_ok()
+    /// Whether the node is a member of the view, and this node has its part.
+    pub(crate) fn may_list(&self, node: NodeId) -> bool {
+        let among = |members: &[MemberId]| {
+            members.binary_search_by_key(&node, |member| member.node).is_ok()
+        };
+        among(&self.members) && among(&self.known)
     }
 }

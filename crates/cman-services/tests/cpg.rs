@@ -73,6 +73,7 @@ fn who_goes_right_after_leaving_has_left() {
     let mut cluster = two_members();
     cluster.leave(1, 10, "g").unwrap();
     cluster.close(1, 10);
+    assert_eq!(cluster.node(1).queue.len(), 1, "the leave, and no death");
     cluster.run();
     assert_eq!(cluster.told(2, 20), ["g: [n2:200] -n1:100 Leave"]);
 }

@@ -167,6 +167,12 @@ fn memberships_are_bounded() {
     let Some(Out::Multicast { payload, .. }) = services.poll() else { panic!("no leave") };
     services.on_deliver(one, payload);
     services.on_client(Session(1), join(MAX)).unwrap();
+    while let Some(out) = services.poll() {
+        if let Out::Multicast { payload, .. } = out {
+            services.on_deliver(one, payload);
+        }
+    }
+    assert_eq!(services.members(&cluster::group(&name(MAX))), [process(1, 1)]);
 }
 
 /// The model checker stores and compares whole states.

@@ -28,6 +28,7 @@ impl Run {
     fn new(seed: u64) -> Self {
         let mut cluster = Cluster::new(seed);
         cluster.lossy = true;
+        cluster.gated = cluster.prng.chance(500_000);
         let nodes = 2 + cluster.prng.below(15) as u32;
         let groups = [1, 3, GROUPS][cluster.prng.below(3) as usize];
         (1..=nodes).for_each(|id| cluster.start(id));

@@ -180,6 +180,19 @@ fn what_comes_in_between_waits() {
     assert_eq!(cluster.node(3).services.held_bytes(), 0);
 }
 
+/// G-26: where nobody sends anything but its part, nobody has anything to hold.
+#[test]
+fn nothing_waits_where_parts_come_first() {
+    let mut cluster = meeting();
+    cluster.gated = true;
+    for id in 1..=3 {
+        cluster.say(id, 1, "g", "text").unwrap();
+    }
+    cluster.run();
+    assert_eq!(cluster.told(3, 1).len(), 4);
+    cluster.check_settled(&[1, 2, 3]);
+}
+
 /// G-25: what waited when the sync was cut short is heard by those who know the sender.
 #[test]
 fn what_waited_is_heard_on_the_own_side() {
