@@ -87,6 +87,7 @@ impl RecordRequests {
 
     /// When to look next.
     pub(crate) fn due(&self) -> Instant {
-        self.gap.due().min(self.unordered.due())
+        // While a gap is asked for, units without records have to wait for that.
+        if self.gap.due() < Instant::FAR { self.gap.due() } else { self.unordered.due() }
     }
 }
