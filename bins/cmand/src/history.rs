@@ -50,10 +50,14 @@ impl History {
                 self.last_quorum = Some(message.clone());
                 Some(message)
             }
-            node::Event::Fatal { .. }
+            node::Event::Deliver(_)
+            | node::Event::Fatal { .. }
+            | node::Event::Group { .. }
             | node::Event::Left
             | node::Event::Notice { .. }
-            | node::Event::Store(_) => None,
+            | node::Event::Room
+            | node::Event::Store(_)
+            | node::Event::Transitional(_) => None,
         }
     }
 

@@ -51,6 +51,7 @@ pub(crate) fn setup(prepared: &Prepared) -> Result<Setup, StartError> {
             .filter(|ceiling| *ceiling != Epoch(0)),
         wall_seconds: clock::wall().as_secs(),
         removed: found_state.is_some_and(|state| state.removed),
+        observe: false,
     })
 }
 
@@ -118,6 +119,7 @@ mod tests {
             epoch_ceiling: Some(Epoch(48)),
             wall_seconds: 9,
             removed: false,
+            observe: false,
         };
         let text = describe(&setup, true);
         let hex = "ab".repeat(16);

@@ -169,7 +169,13 @@ impl Service {
             Event::Notice { warning: true, text } => tracing::warn!("{text}"),
             Event::Notice { warning: false, text } => tracing::info!("{text}"),
             // The engine thread keeps these for itself.
-            Event::Fatal { .. } | Event::Left | Event::Store(_) => {}
+            Event::Deliver(_)
+            | Event::Fatal { .. }
+            | Event::Group { .. }
+            | Event::Left
+            | Event::Room
+            | Event::Store(_)
+            | Event::Transitional(_) => {}
         }
     }
 
