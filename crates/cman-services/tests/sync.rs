@@ -123,8 +123,8 @@ fn a_new_life_of_a_node_is_not_in_step() {
     cluster.start(2);
     cluster.view_with(&[1, 2], |_| vec![node_id(1), node_id(2)]);
     assert!(cluster.node(1).services.is_syncing());
-    cluster.run();
     assert!(cluster.members(1, "g").is_empty());
+    cluster.run();
     cluster.check_settled(&[1, 2]);
 }
 

@@ -20,8 +20,8 @@ use core::ops::Range;
 /// The memberships of one node: its processes, ascending, by group, ascending.
 pub(crate) type Part = Vec<(GroupName, Vec<u32>)>;
 
-/// How many memberships the clients of one node have at most (G-17): with the longest names the node's
-/// part of a sync still fits well into one message of the stream.
+/// How many memberships the clients of one node have at most (G-17): with the longest names the
+/// node's part of a sync still fits well into one message of the stream.
 pub(crate) const MEMBERSHIPS_MAX: usize = 16_384;
 
 /// What is done to a group.
@@ -220,7 +220,10 @@ mod tests {
     proptest! {
         #[test]
         fn messages_come_back(
-            group in vec(any::<u8>(), 0..=128), pid: u32, number: u64, text in vec(any::<u8>(), 0..99),
+            group in vec(any::<u8>(), 0..=128),
+            pid: u32,
+            number: u64,
+            text in vec(any::<u8>(), 0..99),
         ) {
             let bytes = encode_message(&name(&group), pid, number, &text);
             let read = decode(&bytes).unwrap();
@@ -232,8 +235,8 @@ mod tests {
         fn parts_come_back(
             part in btree_map(vec(any::<u8>(), 0..=128), btree_set(any::<u32>(), 1..9), 0..9),
         ) {
-            let part: Part =
-                part.into_iter().map(|(group, pids)| (name(&group), pids.into_iter().collect())).collect();
+            let of_group = |(group, pids): (Vec<u8>, _)| (name(&group), Vec::from_iter(pids));
+            let part: Part = part.into_iter().map(of_group).collect();
             let mut bytes = Vec::new();
             encode_part(&part, &mut bytes);
             prop_assert_eq!(decode_part(&bytes), Ok(part));

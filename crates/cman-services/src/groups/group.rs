@@ -68,8 +68,8 @@ impl Group {
         self.locals.iter_mut().find(|local| local.pid == pid)
     }
 
-    /// G-11, G-12: takes over what the members of the view said of themselves, sorted. Who was known and is
-    /// not named died unnoticed, one by one; all who are new came with their nodes.
+    /// G-11, G-12: takes over what the members of the view said of themselves, sorted. Who was
+    /// known and is not named died unnoticed, one by one; all who are new came with their nodes.
     pub(crate) fn take_over(
         &mut self,
         name: &GroupName,

@@ -219,7 +219,8 @@ fn group_of(event: &GroupEvent) -> Option<GroupName> {
     }
 }
 
-/// An event in one line: `GROUP: members; -left reason; +joined reason`, or `GROUP: sender#number "text"`.
+/// An event in one line: `GROUP: [MEMBERS] -LEFT REASON +JOINED REASON`, or
+/// `GROUP: SENDER#NUMBER "TEXT"`.
 pub(crate) fn short(event: &GroupEvent) -> String {
     let list = |list: &[Process]| {
         let each: Vec<_> = list.iter().map(|who| format!("{who:?}")).collect();
