@@ -163,8 +163,8 @@ impl Gaps {
     }
 
     /// When to look next.
-    pub(crate) const fn due(&self) -> Instant {
-        self.due
+    pub(crate) fn due(&self) -> Instant {
+        if self.gappy.is_empty() && self.beyond.is_empty() { Instant::FAR } else { self.due }
     }
 
     /// What to ask now, and of whom.
@@ -193,7 +193,7 @@ impl Gaps {
                 let again = gap.tries > 0;
                 if !again && self.outstanding + gap.missing > OUTSTANDING_MAX {
                     self.held_back = true;
-                    break;
+                    continue;
                 }
                 if gap.due <= now {
                     self.outstanding += if again { 0 } else { gap.missing };

@@ -58,13 +58,14 @@ impl RecordRequests {
         peers: &Peers,
         prng: &mut Prng,
     ) -> Option<(u16, (u64, u64))> {
-        if unordered {
+        let missing_to = records.missing_to();
+        if unordered && missing_to.is_none() {
             self.unordered.start(now);
         } else {
             self.unordered.stop();
         }
         let first = records.end() + 1;
-        let last = match records.missing_to() {
+        let last = match missing_to {
             // At once when it shows: order records do not overtake each other.
             Some(last) if self.gap.due() == Instant::FAR => {
                 self.gap.start(now);

@@ -15,7 +15,9 @@ impl Stream {
     /// ends.
     pub fn on_data(&mut self, now: Instant, from: u16, data: &Data) {
         let sender = data.sender;
-        if data.view != self.setup.view || !self.is_peer(from) || !self.is_peer(sender) {
+        let of_member = usize::from(sender) < self.setup.members;
+        let invented = sender == self.setup.me && data.unit > self.sent;
+        if data.view != self.setup.view || !self.is_peer(from) || !of_member || invented {
             self.stats.refused += 1;
             return;
         }
