@@ -22,6 +22,35 @@
 //! Invariants: (1) members that stayed together since a sync hold the same state after the same
 //! deliveries; (2) whatever a service lists of a node, the node is a member of the view:
 //! [`Services::ghosts`] is empty; (3) a sync that did not come to its end has changed nothing.
+//!
+//! ```
+//! use cman_services::{GroupName, GroupRequest, Out, Services, Session, ViewInfo};
+//! use cman_types::{
+//!     Epoch, Incarnation, Instant, Member, MemberId, NodeId, Salt, View, ViewId,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let node = NodeId::new(1).ok_or("not a node id")?;
+//! let me = MemberId { node, incarnation: Incarnation(1), salt: Salt::default() };
+//! let mut services = Services::new(me, std::time::Duration::from_secs(2));
+//!
+//! // A view of this node alone: nobody to agree with.
+//! let id = ViewId { epoch: Epoch(1), coordinator: me };
+//! let view = View { id, members: vec![Member { id: me, address: "127.0.0.1:5405".parse()? }] };
+//! services.on_view(Instant::ZERO, &ViewInfo { view: &view, transitional: &[node] });
+//! assert_eq!(services.poll(), Some(Out::Synced { view: id }));
+//!
+//! // A client joins: that goes out, and comes back in the order of the stream.
+//! let group = GroupName::new(b"editors")?;
+//! services.on_client(Session(1), GroupRequest::Join { group: group.clone(), pid: 4711 })?;
+//! let Some(Out::Multicast { payload, .. }) = services.poll() else { panic!("nothing to send") };
+//! assert!(services.members(&group).is_empty());
+//! services.on_deliver(me, payload);
+//! assert_eq!(services.members(&group).len(), 1);
+//! assert!(matches!(services.poll(), Some(Out::Client { session: Session(1), .. })));
+//! # Ok(())
+//! # }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod groups;
