@@ -86,8 +86,8 @@ impl Stream {
             return None;
         }
         for run in &order.runs {
-            let last_unit = run.from.checked_add(run.count.into()).map(|after| after - 1);
-            let invented = run.sender == self.setup.me && last_unit > Some(self.sent);
+            let last_unit = run.from.saturating_add(run.count.into()).saturating_sub(1);
+            let invented = run.sender == self.setup.me && last_unit > self.sent;
             let next = first.checked_add(run.count.into());
             let (Some(next), false) = (next, invented) else {
                 sane = false;
@@ -101,7 +101,7 @@ impl Stream {
                     break;
                 }
             }
-            self.hear_of_unit(now + OVERTAKING, run.sender, self.store.records().named(run.sender));
+            self.hear_of_unit(now + OVERTAKING, run.sender, last_unit);
             first = next;
         }
         if progress {
