@@ -188,7 +188,6 @@ impl EngineThread {
         let Self { node, sockets, recorder, lease, .. } = self;
         let result = sockets.receive(io_lane(lane), budget, |datagram| {
             let udp::Datagram { source, multicast, bytes } = datagram;
-            let source = control_address(source, lane);
             // Let go of before the node gets it, so that a panic there finds the recorder free.
             recorder
                 .lock()
@@ -319,13 +318,5 @@ pub(crate) fn io_lane(lane: Lane) -> udp::Lane {
     match lane {
         Lane::Control => udp::Lane::Control,
         Lane::Data => udp::Lane::Data,
-    }
-}
-
-/// The node knows others by the address of their control port; data comes from the port below.
-fn control_address(source: SocketAddr, lane: Lane) -> SocketAddr {
-    match lane {
-        Lane::Control => source,
-        Lane::Data => SocketAddr::new(source.ip(), source.port().saturating_add(1)),
     }
 }

@@ -1,6 +1,6 @@
 //! Messages and groups: between clients, the replicated services and the engine.
 
-use cman_order::{Full, Message};
+use cman_order::{Message, Refused as Full};
 use cman_proto::event::Deliver;
 use cman_services::{GroupError, GroupName, GroupRequest, Out, Process, Session, ViewInfo};
 use cman_types::{Instant, MemberId, NodeId, View};

@@ -60,6 +60,8 @@ pub struct Engine {
     pub(crate) stall: Stall,
     pub(crate) leaving: Leaving,
     pub(crate) messages: Messages,
+    /// The stream has inputs that were not followed up: at the end of the batch they are.
+    pub(crate) batch: bool,
     /// Refused until then: this node proposes nothing and waits.
     pub(crate) refused_until: Instant,
     /// Notices already given: at most one of a kind and node every ten seconds.
@@ -130,6 +132,7 @@ impl Engine {
             stall: Stall::default(),
             leaving: Leaving::No,
             messages: Messages::Waiting(Queue::default()),
+            batch: false,
             refused_until: Instant::ZERO,
             noticed: BTreeMap::new(),
             out: VecDeque::new(),
@@ -504,7 +507,8 @@ impl Engine {
             Phase::Frozen(frozen) => self.frozen_due(frozen),
             Phase::Ended => Instant::FAR,
         };
-        self.due = due.min(self.leaving.due()).min(self.messages.due()).max(now);
+        let stream = if self.batch { now } else { self.messages.due() };
+        self.due = due.min(self.leaving.due()).min(stream).max(now);
     }
 
     pub(crate) fn dispatch_relayed(

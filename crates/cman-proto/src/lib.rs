@@ -8,7 +8,7 @@
 //! | `detector` | beats of hubs and members, relays, own stalls |
 //! | `view_change` | propose, flush, recover, install |
 //! | `messages` | the ordered stream of the view, and what is handed to it |
-| `admission` | hello, probe, refuse, hold off; who proposes when nobody coordinates |
+//! | `admission` | hello, probe, refuse, hold off; who proposes when nobody coordinates |
 //! | [`event`] | what the engine says |
 //! | [`report`] | what the engine knows of its peers, for tools |
 //!

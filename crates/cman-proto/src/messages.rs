@@ -1,7 +1,7 @@
 //! The messages of the view: the engine hands its stream what arrives, and takes from it what is
 //! to be sent and delivered.
 
-use cman_order::{Delivery, Full, Message, Out, Queue, Setup, Stream};
+use cman_order::{Delivery, Message, Out, Queue, Refused, Setup, Stream};
 use cman_types::{Instant, MemberId, NodeId, NodeSet, View, ViewId};
 use cman_wire::{
     Frame,
@@ -25,7 +25,7 @@ pub(crate) enum Messages {
 }
 
 impl Messages {
-    pub(crate) fn due(&self) -> Instant {
+    pub(crate) const fn due(&self) -> Instant {
         match self {
             Self::Waiting(_) => Instant::FAR,
             Self::Open(stream) => stream.due(),
@@ -44,13 +44,14 @@ impl Engine {
     /// A message to all members of the view, this node included, in the agreed order.
     ///
     /// # Errors
-    /// The queue is full; [`Event::Room`] tells when it is not any more.
-    pub fn send_message(&mut self, now: Instant, message: Message) -> Result<(), Full> {
+    /// [`Refused::Full`]: [`Event::Room`] tells when there is room again.
+    pub fn send_message(&mut self, now: Instant, message: Message) -> Result<(), Refused> {
         self.wake(now);
         let accepted = match &mut self.messages {
             Messages::Waiting(queue) => queue.push(message),
-            Messages::Open(stream) => stream.send(now, message),
+            Messages::Open(stream) => stream.send(message),
         };
+        self.batch = true;
         self.settle(now);
         accepted
     }
@@ -60,16 +61,16 @@ impl Engine {
     pub fn send_always(&mut self, now: Instant, message: Message, urgent: bool) {
         self.wake(now);
         match &mut self.messages {
-            Messages::Waiting(queue) => queue.push_always(message, urgent),
-            Messages::Open(stream) => stream.send_always(now, message, urgent),
+            Messages::Waiting(queue) => queue.push_always(message),
+            Messages::Open(stream) => stream.send_always(message, urgent),
         }
+        self.batch = true;
         self.settle(now);
     }
 
-    /// Whether the queue takes one more message.
-    #[must_use]
-    pub fn has_room(&self) -> bool {
-        match &self.messages {
+    /// Whether the queue takes one more message. If not, [`Event::Room`] tells when it does.
+    pub fn has_room(&mut self) -> bool {
+        match &mut self.messages {
             Messages::Waiting(queue) => queue.has_room(),
             Messages::Open(stream) => stream.has_room(),
         }
@@ -107,6 +108,7 @@ impl Engine {
         };
         let Some(index) = self.index_in(view, &from) else { return };
         let Some(stream) = self.messages.stream() else { return };
+        self.batch = true;
         match frame {
             Frame::Data(data) => stream.on_data(now, index, data),
             Frame::Order(order) => stream.on_order(now, index, order),
@@ -123,8 +125,9 @@ impl Engine {
 
     /// The batch of inputs is over: units are cut, orders and acknowledgements given.
     pub(crate) fn tick_stream(&mut self, now: Instant) {
+        let batch = core::mem::replace(&mut self.batch, false);
         if let Some(stream) = self.messages.stream()
-            && stream.due() <= now
+            && (batch || stream.due() <= now)
         {
             stream.flush(now);
         }
@@ -170,8 +173,14 @@ impl Engine {
                     let deliver = view.and_then(|view| deliver(view, delivery));
                     self.emit_delivery(deliver);
                 }
-                Out::Room => self.emit(Event::Room),
             }
+        }
+        let reopened = match &mut self.messages {
+            Messages::Waiting(queue) => queue.reopened(),
+            Messages::Open(stream) => stream.reopened(),
+        };
+        if reopened {
+            self.emit(Event::Room);
         }
     }
 
@@ -213,7 +222,7 @@ impl Engine {
     pub(crate) fn missing(&self) -> u32 {
         match &self.messages {
             Messages::Waiting(_) => 0,
-            Messages::Open(stream) => stream.missing(),
+            Messages::Open(stream) => u32::try_from(stream.missing()).unwrap_or(u32::MAX),
         }
     }
 
@@ -234,8 +243,7 @@ impl Engine {
     /// event at its place. What was not sent waits for the next view.
     pub(crate) fn close_stream(&mut self, plan: &Plan) {
         self.drain_stream();
-        let messages =
-            core::mem::replace(&mut self.messages, Messages::Waiting(Queue::default()));
+        let messages = core::mem::replace(&mut self.messages, Messages::Waiting(Queue::default()));
         let Messages::Open(stream) = messages else {
             self.messages = messages;
             return;
@@ -276,12 +284,10 @@ impl Engine {
             token: self.cfg.timing.token,
             seed: self.prng.next_u64(),
         };
-        let messages =
-            core::mem::replace(&mut self.messages, Messages::Waiting(Queue::default()));
+        let messages = core::mem::replace(&mut self.messages, Messages::Waiting(Queue::default()));
+        self.batch = true;
         self.messages = match messages {
-            Messages::Waiting(queue) => {
-                Messages::Open(Box::new(Stream::open(now, setup, queue)))
-            }
+            Messages::Waiting(queue) => Messages::Open(Box::new(Stream::open(now, setup, queue))),
             open @ Messages::Open(_) => open,
         };
     }

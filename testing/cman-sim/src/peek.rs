@@ -36,12 +36,16 @@ pub enum Kind {
     Gone,
     Kill,
     PutOut,
+    Data,
+    Order,
+    Ask,
+    Ack,
     Other,
 }
 
 impl Kind {
     /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::Beat,
         Self::ActingBeat,
         Self::MemberBeat,
@@ -62,6 +66,10 @@ impl Kind {
         Self::Gone,
         Self::Kill,
         Self::PutOut,
+        Self::Data,
+        Self::Order,
+        Self::Ask,
+        Self::Ack,
         Self::Other,
     ];
 
@@ -77,6 +85,10 @@ impl Kind {
                 | Self::Hello
                 | Self::HeldOff
                 | Self::Moved
+                | Self::Data
+                | Self::Order
+                | Self::Ask
+                | Self::Ack
                 | Self::Other
         )
     }
@@ -183,7 +195,7 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         Frame::Commit(frame) => (Kind::Commit, Some(frame.view)),
         Frame::Recover(frame) => (Kind::Recover, Some(frame.ballot)),
         Frame::Recovered(frame) => {
-            if own {
+            if own && frame.missing == 0 {
                 peek.confirms = Some(frame.ballot);
             }
             (Kind::Recovered, Some(frame.ballot))
@@ -194,6 +206,10 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         Frame::Gone(_) => (Kind::Gone, None),
         Frame::Kill(_) => (Kind::Kill, None),
         Frame::PutOut(_) => (Kind::PutOut, None),
+        Frame::Data(_) => (Kind::Data, None),
+        Frame::Order(_) => (Kind::Order, None),
+        Frame::Ask(_) => (Kind::Ask, None),
+        Frame::Ack(_) => (Kind::Ack, None),
         Frame::Who(_)
         | Frame::Hears(_)
         | Frame::Probe(_)

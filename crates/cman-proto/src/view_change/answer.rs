@@ -3,9 +3,7 @@
 use cman_types::{Instant, MemberId, NodeSet, ViewId};
 use cman_wire::{
     Frame,
-    frame::{
-        Commit, Flush, Gone, Install, Nack, NackReason, Propose, Recover, Recovered,
-    },
+    frame::{Commit, Flush, Gone, Install, Nack, NackReason, Propose, Recover, Recovered},
 };
 use core::time::Duration;
 

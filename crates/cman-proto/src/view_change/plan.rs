@@ -77,13 +77,7 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
         .map(|(origin, (members, leases))| {
             let (sequence, stable) =
                 origin.map_or_else(Default::default, |origin| sequences(flushes, origin));
-            Lineage {
-            origin,
-            members,
-            leases: leases.into_iter().collect(),
-            stable,
-            sequence,
-        }
+            Lineage { origin, members, leases: leases.into_iter().collect(), stable, sequence }
         })
         .collect();
     Plan {

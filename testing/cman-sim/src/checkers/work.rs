@@ -51,6 +51,13 @@ impl Work {
         Err(Violation::new("bounded work", &[node], what))
     }
 
+    /// A datagram reaches the host: it may have something to do at once, once more.
+    pub fn input(&mut self, host: usize) {
+        if let Some(effort) = self.efforts.get_mut(host) {
+            effort.in_this_instant = 0;
+        }
+    }
+
     /// The host wakes from a stall with so many datagrams queued. Each may be answered.
     pub fn backlog(&mut self, host: usize, datagrams: u64) {
         if let Some(effort) = self.efforts.get_mut(host) {

@@ -22,9 +22,7 @@ use std::{
 };
 
 use crate::{
-    checkers::{
-        epochs::Epochs, messages::Messages, sleepers::Sleepers, votes::Votes, work::Work,
-    },
+    checkers::{epochs::Epochs, messages::Messages, sleepers::Sleepers, votes::Votes, work::Work},
     cipher::{Ledger, SimCipher},
     clock::{Clock, ERROR_MAX, PERFECT, Real, nanos},
     cluster::{Birth, Cluster, address},

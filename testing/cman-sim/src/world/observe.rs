@@ -7,9 +7,8 @@ use std::{collections::VecDeque, rc::Rc};
 use super::World;
 use crate::{
     checkers::{
-        agreement, confirmed, decided, freshness, lease, lineage, lives,
-        messages::Phase,
-        nonces, statement,
+        agreement, confirmed, decided, freshness, lease, lineage, lives, messages::Phase, nonces,
+        statement,
     },
     clock::nanos,
     host::{Claim, End},
@@ -41,7 +40,7 @@ impl World {
                     self.checked(check);
                 }
                 Event::Transitional(_) => transitional = true,
-                Event::Room => {}
+                Event::Room | Event::Group { .. } => {}
                 Event::View(event) => {
                     transitional = false;
                     let check = self.installs(index, &event);

@@ -5,12 +5,7 @@ use cman_types::NodeId;
 use core::time::Duration;
 
 use super::{Happening, World};
-use crate::{
-    checkers::messages::Phase,
-    clock::nanos,
-    reach::Place,
-    violation::Check,
-};
+use crate::{checkers::messages::Phase, clock::nanos, reach::Place, violation::Check};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug)]

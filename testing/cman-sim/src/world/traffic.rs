@@ -47,7 +47,7 @@ impl World {
             let datagram = Rc::new(Datagram {
                 host: Some(index),
                 sent_at: self.now,
-                from: self.hosts[index].address,
+                from: source(self.hosts[index].address, transmit.lane),
                 lane: transmit.lane,
                 multicast: transmit.to == Destination::Multicast,
                 bytes: transmit.bytes,
@@ -136,6 +136,7 @@ impl World {
             note_heard(host, &datagram.peek, local);
         }
         if !self.is_stalled(index) {
+            self.work.input(index);
             self.wake(index);
         }
     }
@@ -342,4 +343,12 @@ fn note_heard(host: &mut crate::host::Host, peek: &Peek, local: Instant) {
             *heard = local;
         }
     }
+}
+
+/// Where a datagram of a lane comes from: data from the port below.
+fn source(mut control: core::net::SocketAddr, lane: Lane) -> core::net::SocketAddr {
+    if lane == Lane::Data {
+        control.set_port(control.port().saturating_sub(1));
+    }
+    control
 }

@@ -4,13 +4,13 @@ use cman_node::Deliver;
 use cman_types::{MemberId, Prng};
 
 use super::Key;
-use crate::violation::{Check, Violation};
+use crate::violation::Violation;
 
 /// Bytes of the service's tag and the number.
 const HEAD: usize = 9;
 
 /// The tag of a service that nobody offers: nodes hand such messages on and do nothing else.
-const TAG: u8 = 0;
+const TAG: u8 = 255;
 
 /// What a message of at least `length` bytes says: its number, and bytes that follow from it.
 pub(super) fn payload(key: &Key, length: usize) -> Vec<u8> {
@@ -22,6 +22,11 @@ pub(super) fn payload(key: &Key, length: usize) -> Vec<u8> {
     }
     bytes.truncate(length.max(HEAD));
     bytes
+}
+
+/// Whether no service has sent it.
+pub(super) fn is_plain(deliver: &Deliver) -> bool {
+    deliver.payload.first() == Some(&TAG)
 }
 
 /// Compares a delivery with what was sent: its length and whether it was to be safe.

@@ -106,9 +106,10 @@ impl Messages {
 
     /// The node took a message.
     pub fn accept(&mut self, key: Key, length: usize, safe: bool) {
-        let after = self.now.get(&key.sender).and_then(|delivered| {
-            Some((delivered.view?, *delivered.sequence.last()?))
-        });
+        let after = self
+            .now
+            .get(&key.sender)
+            .and_then(|delivered| Some((delivered.view?, *delivered.sequence.last()?)));
         self.sent.entry(key.sender).or_default().push(Sent { length, safe, after });
         self.accepted += 1;
     }
@@ -122,11 +123,14 @@ impl Messages {
         }
     }
 
-    /// `me` delivers a message.
+    /// `me` delivers a message. Those of the services are not looked at.
     ///
     /// # Errors
     /// It must not.
     pub fn deliver(&mut self, me: MemberId, deliver: &Deliver, phase: Phase) -> Check {
+        if !genuine::is_plain(deliver) {
+            return Ok(());
+        }
         let sent = self.sent.get(&deliver.sender).map_or(&[][..], Vec::as_slice);
         let key = genuine::check(&me, deliver, |number| {
             let at = usize::try_from(number.checked_sub(1)?).ok()?;
