@@ -7,6 +7,7 @@ mod cluster;
 
 use bytes::Bytes;
 use cluster::{Cluster, TOKEN, node_id, process};
+use cman_services::{GroupEvent, Out};
 use core::time::Duration;
 
 /// The bytes of a part of a sync before those of services: a zero and the view.
@@ -178,6 +179,28 @@ fn what_comes_in_between_waits() {
     ];
     assert_eq!(cluster.told(3, 1), told);
     assert_eq!(cluster.node(3).services.held_bytes(), 0);
+}
+
+/// G-22: the changes of the view, then that it is synced, then what was held.
+#[test]
+fn synced_stands_between_the_view_and_what_follows() {
+    let mut cluster = meeting();
+    cluster.say(3, 1, "g", "held").unwrap();
+    (1..=3).rev().for_each(|id| send_all(&mut cluster, id));
+    let mut services = cluster.node(3).services.clone();
+    for sent in &cluster.streams.last().unwrap().sequence {
+        services.on_deliver(sent.sender, sent.payload.clone());
+    }
+    let told: Vec<_> = core::iter::from_fn(|| services.poll()).collect();
+    let [
+        Out::Client { event: GroupEvent::Config { .. }, .. },
+        Out::Synced { view },
+        Out::Client { event: GroupEvent::Message { .. }, .. },
+    ] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
+    assert_eq!(*view, cluster.streams.last().unwrap().view.id);
 }
 
 /// G-26: where nobody sends anything but its part, nobody has anything to hold.
