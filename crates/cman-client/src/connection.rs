@@ -20,7 +20,7 @@ pub enum Socket {
 }
 
 impl Socket {
-    const fn file(self) -> &'static str {
+    pub(crate) const fn file(self) -> &'static str {
         match self {
             Self::Admin => paths::ADMIN_SOCKET,
             Self::Public => paths::PUBLIC_SOCKET,

@@ -2,6 +2,7 @@
 
 use cman_io::lease_page::LeaseError;
 use cman_ipc::{DecodeError, EncodeError, ErrorCode, ErrorReply};
+use cman_types::{GroupName, group::GROUP_MESSAGE_MAX};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -44,6 +45,21 @@ pub enum Error {
         #[from]
         source: DecodeError,
     },
+    /// The message to a group is longer than messages may be.
+    #[error("The message has {len} bytes, at most {GROUP_MESSAGE_MAX} are possible.")]
+    MessageTooLong {
+        /// How many it has.
+        len: usize,
+    },
+    /// The daemon is of a time before groups.
+    #[error("The cluster daemon serves no groups.")]
+    NoGroups,
+    /// A message to a group that this process has not joined.
+    #[error("This process is not a member of the group {group}.")]
+    NotJoined {
+        /// Which group.
+        group: GroupName,
+    },
     /// There is no socket in the run directory.
     #[error("The cluster daemon is not running: there is no {}.", .socket.display())]
     NotRunning {
@@ -76,6 +92,9 @@ pub enum Error {
     /// The daemon answered another question than was asked.
     #[error("The cluster daemon answered something else than was asked.")]
     Unexpected,
+    /// So much has arrived and was not taken that nothing more can be sent.
+    #[error("Too many messages wait to be received.")]
+    Unread,
     /// The request does not fit into a message.
     #[error("The request cannot be sent: {source}.")]
     Unsendable {
@@ -108,7 +127,10 @@ impl Error {
                     .to_owned()
             }
             Self::TooLong { .. } => "Choose a shorter run directory with --run-dir.".to_owned(),
-            Self::Malformed { .. } | Self::Unexpected => {
+            Self::MessageTooLong { .. } => "Send it in pieces.".to_owned(),
+            Self::NotJoined { .. } => "Join it first.".to_owned(),
+            Self::Unread => "Receive them, and send again.".to_owned(),
+            Self::Malformed { .. } | Self::NoGroups | Self::Unexpected => {
                 "Check that the tool and the daemon come from the same release.".to_owned()
             }
             Self::Refused(reply) => reply.advice.clone(),
@@ -125,7 +147,16 @@ impl Error {
     /// Whether the daemon asks to be asked again later.
     #[must_use]
     pub const fn is_busy(&self) -> bool {
-        matches!(self, Self::Refused(ErrorReply { code: ErrorCode::Busy, .. }))
+        matches!(self.code(), Some(ErrorCode::Busy))
+    }
+
+    /// Why the daemon refused, for programs; `None` if it was not the daemon.
+    #[must_use]
+    pub const fn code(&self) -> Option<ErrorCode> {
+        match self {
+            Self::Refused(reply) => Some(reply.code),
+            _ => None,
+        }
     }
 
     /// The error for a connection attempt that the system refused.

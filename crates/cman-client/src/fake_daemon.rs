@@ -1,6 +1,11 @@
 //! A daemon that gives canned answers, for tests.
 
-use cman_ipc::{Decoder, Message, Request, Welcome, encode, hello::VERSIONS, paths};
+use cman_ipc::{
+    Decoder, Message, Request, Welcome, encode,
+    hello::{Session, VERSIONS},
+    paths,
+};
+use cman_types::NodeId;
 use std::{
     io::{self, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
@@ -84,6 +89,6 @@ fn welcome() -> Message {
         version: *VERSIONS.end(),
         pid: 4711,
         release: "0.1.0".to_owned(),
-        session: None,
+        session: NodeId::new(1).map(|node| Session { node, ticket: None }),
     })
 }

@@ -2,7 +2,7 @@
 //!
 //! Blocking, on the standard library's Unix sockets, without a runtime. One [`Connection`] is one
 //! conversation: each method sends a request and waits for its answer. [`Connection::subscribe`]
-//! turns a connection into a stream of [`Events`]. [`Lease`] answers "may this node act?" without
+//! turns a connection into a stream of [`Events`]. [`Groups`] is a conversation of its own. [`Lease`] answers "may this node act?" without
 //! asking the daemon, so that a stalled daemon cannot say yes.
 //!
 //! ```no_run
@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`connection`] | requests and their answers |
 //! | [`events`] | what happens, as an iterator |
+//! | [`groups`] | messages in one order, to processes on all nodes |
 //! | [`lease`] | whether this node may act, read from the daemon's page |
 //! | [`error`] | what can go wrong, and what to try then |
 #![forbid(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod error;
 pub mod events;
 #[cfg(any(test, feature = "fake-daemon"))]
 pub mod fake_daemon;
+pub mod groups;
 pub mod lease;
 #[cfg(test)]
 mod tests;
@@ -42,4 +44,5 @@ pub use cman_ipc as ipc;
 pub use connection::{Connection, Socket};
 pub use error::Error;
 pub use events::Events;
+pub use groups::Groups;
 pub use lease::Lease;

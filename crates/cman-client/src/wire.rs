@@ -79,6 +79,11 @@ impl Wire {
         }
     }
 
+    /// The socket, for somebody else's use, and its path.
+    pub(crate) fn into_stream(self) -> (UnixStream, PathBuf) {
+        (self.stream, self.socket)
+    }
+
     fn failed(&self, source: io::Error, patience: Duration) -> Error {
         match source.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {

@@ -68,6 +68,26 @@ impl Queue {
         Ok(())
     }
 
+    /// Takes a message that must not be refused: few and small ones, of the services.
+    pub fn push_always(&mut self, message: Message) {
+        self.bytes += charge(&message);
+        self.messages.push_back(message);
+    }
+
+    /// The same, before everything but the first `behind` messages.
+    pub(crate) fn insert(&mut self, behind: usize, message: Message) {
+        self.bytes += charge(&message);
+        self.messages.insert(behind.min(self.messages.len()), message);
+    }
+
+    /// Whether a message would be taken that is not too long; if not, it is said later that there
+    /// is room again.
+    pub fn has_room(&mut self) -> bool {
+        let room = self.messages.is_empty() || self.bytes < QUEUE_BYTES_MAX;
+        self.refusing |= !room;
+        room
+    }
+
     /// Whether less than half of it is in use, after a message was refused. Says so once.
     pub fn reopened(&mut self) -> bool {
         let reopened = self.refusing && self.bytes < QUEUE_BYTES_MAX / 2;

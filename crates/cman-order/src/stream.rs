@@ -163,6 +163,21 @@ impl Stream {
         self.queue.push(message)
     }
 
+    /// Takes a message that must not be refused; `urgent`: before all that waits, but for one
+    /// that is partly sent.
+    pub fn send_always(&mut self, message: Message, urgent: bool) {
+        if urgent {
+            self.queue.insert(usize::from(self.cutter.has_begun()), message);
+        } else {
+            self.queue.push_always(message);
+        }
+    }
+
+    /// As [`Queue::has_room`].
+    pub fn has_room(&mut self) -> bool {
+        self.queue.has_room()
+    }
+
     /// Whether there is room for a message again after one was refused. Says so once.
     pub fn reopened(&mut self) -> bool {
         self.queue.reopened()

@@ -104,6 +104,8 @@ impl Stream {
     fn may_cut(&mut self, now: Instant) -> bool {
         let begins = self.cutter.begins(&self.queue);
         if self.store.is_full() || !self.window.has_room(now, begins) {
+            // Room comes with what others say, not with time.
+            self.packing = None;
             return false;
         }
         let ordered = self.store.records().named(self.setup.me) >= self.sent;
@@ -176,6 +178,7 @@ impl Stream {
             self.acks.update(now, self.store.held(), self.stable, urgent);
             if self.acks.due() <= now {
                 self.acknowledge(now);
+                self.acks.update(now, self.store.held(), self.stable, urgent);
             }
             return;
         };
@@ -295,5 +298,12 @@ impl Stream {
                 self.repeat_unit(sender, whole, false);
             }
         }
+    }
+}
+impl Stream {
+    pub fn debug_due(&self) -> String {
+        format!("now-due {:?} acks {:?} resend {:?} requests {:?} seq {:?} gaps {:?} packing {:?}; sent {} named {} whole {:?} held {} end {} missing_to {:?} stable {} flow {} told {} waits {:?} delivered {} gaps {:?} helper {:?} later {}",
+            self.due, self.acks.due(), self.resend.due(), self.requests.due(), self.sequencer.as_ref().map(|s| s.due()), self.gaps.due(), self.packing,
+            self.sent, self.store.records().named(self.setup.me), (0..self.setup.members as u16).map(|s| (self.store.units(s).unwrap().whole(), self.store.records().named(s))).collect::<Vec<_>>(), self.store.held(), self.store.records().end(), self.store.records().missing_to(), self.stable, self.flow, self.told_stable, self.deliverer.waits_for(), self.delivered(), self.gaps.missing(), self.requests, self.store.records().all().count())
     }
 }

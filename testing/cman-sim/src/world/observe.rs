@@ -32,8 +32,8 @@ impl World {
             match event {
                 Event::Deliver(deliver) => {
                     let phase = match (closing, transitional) {
-                        (true, _) => Phase::Closing,
-                        (false, true) => Phase::Transitional,
+                        (_, true) => Phase::Transitional,
+                        (true, false) => Phase::Closing,
                         (false, false) => Phase::Working,
                     };
                     let check = self.delivers(index, &deliver, phase);
