@@ -235,6 +235,18 @@ fn what_waited_is_heard_on_the_own_side() {
     cluster.check_settled(&[1, 2, 3]);
 }
 
+/// G-25: also the last words of one who is lost, and before its loss.
+#[test]
+fn held_last_words_come_before_the_loss() {
+    let mut cluster = meeting();
+    cluster.say(2, 1, "g", "last").unwrap();
+    send_all(&mut cluster, 2);
+    cluster.crash(2);
+    cluster.view(&[1, 3]);
+    assert_eq!(cluster.told(1, 1), ["g: n2:100#1 \"last\"", "g: [n1:100] -n2:100 NodeDown"]);
+    assert!(cluster.told(3, 1).is_empty());
+}
+
 /// G-24: who does not speak within the time is put out, by the coordinator, and the others go on.
 #[test]
 fn who_does_not_speak_is_put_out() {
