@@ -3,7 +3,7 @@
 use cman_order::{Message, Refused as Full};
 use cman_proto::event::Deliver;
 use cman_services::{GroupError, GroupName, GroupRequest, Out, Process, Session, ViewInfo};
-use cman_types::{Instant, MemberId, NodeId, View};
+use cman_types::{Instant, NodeId, View};
 
 use crate::{node::Node, output::Event};
 
@@ -42,6 +42,13 @@ impl Node {
         request: GroupRequest,
     ) -> Result<(), Refused> {
         self.tell_quorum(now);
+        // What is sent while the members of a new view agree on what they know would only be
+        // held by all of them.
+        let sends = matches!(request, GroupRequest::Send { .. });
+        if sends && self.services.is_syncing() {
+            self.room_wanted = true;
+            return Err(Refused::Full);
+        }
         if !self.engine.has_room() {
             return Err(Refused::Full);
         }
@@ -84,6 +91,8 @@ impl Node {
     /// A view was installed: what was delivered before belongs to the old one.
     pub(crate) fn services_enter(&mut self, now: Instant, view: &View, transitional: &[NodeId]) {
         self.services.on_view(now, &ViewInfo { view, transitional });
+        // Groups lose their members before anybody is told of the view.
+        self.serve(now);
     }
 
     /// Does what the services want. Whether there was anything.
@@ -99,13 +108,13 @@ impl Node {
                     self.engine.send_always(now, Message { payload, safe }, urgent);
                 }
                 Out::PutOut { node } => self.engine.put_out_unsynced(now, node),
-                Out::Synced { view } => self.note_synced(view.coordinator),
+                Out::Synced { .. } => {
+                    if core::mem::take(&mut self.room_wanted) {
+                        self.events.push_back(Event::Room);
+                    }
+                }
             }
         }
         any
-    }
-
-    fn note_synced(&self, coordinator: MemberId) {
-        tracing::debug!(coordinator = coordinator.node.get(), "services agree");
     }
 }

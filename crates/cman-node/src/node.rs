@@ -48,6 +48,8 @@ pub struct Node {
     /// The members of the view installed last.
     members: BTreeSet<MemberId>,
     pub(crate) services: Services,
+    /// A client was refused because a sync was under way.
+    pub(crate) room_wanted: bool,
     transmits: VecDeque<Transmit>,
     pub(crate) events: VecDeque<Event>,
     told_quorate: bool,
@@ -76,6 +78,7 @@ impl Node {
             joined_at: BTreeMap::new(),
             members: BTreeSet::new(),
             services: Services::new(me, setup.token),
+            room_wanted: false,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             told_quorate: false,

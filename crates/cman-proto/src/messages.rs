@@ -79,7 +79,9 @@ impl Engine {
     /// A member did not do its part after a view change: the coordinator proposes without it.
     pub fn put_out_unsynced(&mut self, now: Instant, node: NodeId) {
         let member = self.view.as_ref().and_then(|view| view.member_of_node(node));
-        let Some(id) = member.map(|member| member.id).filter(|_| self.coordinates()) else {
+        // Who slept has not read what it was sent meanwhile: the services say so again.
+        let judges = self.coordinates() && !self.stall.must_not_accuse(now);
+        let Some(id) = member.map(|member| member.id).filter(|_| judges) else {
             return;
         };
         let mut changes = Changes::default();
