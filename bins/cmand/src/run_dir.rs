@@ -1,7 +1,7 @@
 //! What the daemon keeps in its run directory while it runs, and takes away when it ends.
 
 use crate::start_error::StartError;
-use cman_io::lock_file::LockFile;
+use cman_io::{lock_file::LockFile, regular_file};
 use cman_ipc::paths::{ADMIN_SOCKET, PID_FILE, PUBLIC_SOCKET};
 use std::{
     fs::{self, DirBuilder, Permissions},
@@ -42,7 +42,7 @@ impl RunDir {
     /// Writes the process number for scripts.
     pub(crate) fn write_pid(&self) -> Result<(), StartError> {
         let path = self.path.join(PID_FILE);
-        fs::write(&path, format!("{}\n", std::process::id()))
+        regular_file::write(&path, format!("{}\n", std::process::id()).as_bytes())
             .map_err(|source| StartError::PidFile { path, source })
     }
 

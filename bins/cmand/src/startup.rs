@@ -16,13 +16,13 @@ use cman_io::{
     interface::{Interface, interfaces},
     lease_page::LeaseWriter,
     lock_file::{LockError, LockFile},
-    resolve,
+    regular_file, resolve,
     state::{self, StoredState},
     udp::{UdpConfig, UdpSockets},
 };
 use cman_types::Incarnation;
 use std::{
-    fs::{self, File},
+    fs,
     io::Read,
     net::IpAddr,
     os::unix::fs::PermissionsExt,
@@ -104,10 +104,8 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
 }
 
 fn read_config(path: &Path) -> Result<Config, StartError> {
-    let mut bytes = Vec::new();
     let limit = u64::try_from(cman_config::FILE_SIZE_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    let bytes = regular_file::read(path, limit)
         .map_err(|source| StartError::ConfigRead { path: path.to_owned(), source })?;
     let parsed = cman_config::parse(&path.to_string_lossy(), &bytes).map_err(StartError::Config)?;
     if !parsed.warnings.is_empty() {
@@ -140,7 +138,7 @@ fn make_cipher(args: &Args, config: &Config) -> Result<Box<dyn Cipher>, StartErr
 
 fn read_key(path: &Path) -> Result<ClusterKey, StartError> {
     let unreadable = |source| StartError::KeyRead { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = regular_file::open(path).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(StartError::KeyExposed { path: path.to_owned(), mode });
@@ -215,6 +213,7 @@ pub(crate) fn resident_bytes() -> u64 {
 mod tests {
     use super::*;
     use cman_types::Epoch;
+    use rustix::fs::{CWD, Mode, mkfifoat};
     use std::fs::Permissions;
 
     #[test]
@@ -267,5 +266,23 @@ mod tests {
         assert!(matches!(read_key(&path), Err(StartError::KeyExposed { mode: 0o640, .. })));
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(read_key(&path).unwrap(), key);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let said = read_config(&pipe).unwrap_err().to_string();
+        assert!(said.contains("it is a pipe, not a file; name another with --config"), "{said}");
+        let said = read_key(&pipe).unwrap_err().to_string();
+        assert!(said.contains("it is a pipe, not a file"), "{said}");
+        let said = read_key(dir.path()).unwrap_err().to_string();
+        assert!(said.contains("it is a directory, not a file"), "{said}");
+        // The state is no reason not to start.
+        fs::rename(&pipe, dir.path().join("state")).unwrap();
+        let mut notes = Vec::new();
+        assert_eq!(begin_life(dir.path(), &mut notes).0, None);
+        assert!(notes[0].contains("it is a pipe, not a file"), "{notes:?}");
     }
 }
