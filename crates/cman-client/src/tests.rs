@@ -10,6 +10,7 @@ use cman_ipc::{
     reply::{LogsChunk, RecorderChunk, VersionReply},
 };
 use cman_types::NodeId;
+use rustix::event::{PollFd, PollFlags, poll};
 use std::{
     fs,
     io::{Read, Write},
@@ -188,6 +189,33 @@ fn events_come_until_the_daemon_closes_and_unknown_ones_are_skipped() {
     assert_eq!(events.next().unwrap().unwrap(), event);
     let brief = Some(Duration::from_millis(20));
     assert!(matches!(events.next_within(brief), Err(Error::TimedOut { .. })));
+    let now = Some(Duration::ZERO);
+    assert!(matches!(events.next_within(now), Err(Error::TimedOut { .. })));
+}
+
+#[test]
+fn whoever_polls_the_descriptor_takes_what_has_arrived() {
+    let event = EventMessage {
+        at: 1,
+        monotonic_ns: 2,
+        event: Event::Shutdown(ShutdownEvent { text: "told to".into() }),
+    };
+    let sent = event.clone();
+    let (connection, _daemon, _dir) = connected(move |_| {
+        thread::sleep(Duration::from_millis(50));
+        vec![Message::Reply(Reply::Done), Message::Event(sent.clone())]
+    });
+    let mut events = connection.subscribe().unwrap();
+    // It may have come together with the reply: then the descriptor says nothing of it.
+    let heard = loop {
+        match events.next_within(Some(Duration::ZERO)) {
+            Err(Error::TimedOut { .. }) => {
+                poll(&mut [PollFd::new(&events, PollFlags::IN)], None).unwrap()
+            }
+            heard => break heard,
+        };
+    };
+    assert_eq!(heard.unwrap(), Some(event));
 }
 
 #[test]
