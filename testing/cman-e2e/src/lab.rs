@@ -2,9 +2,11 @@
 //!
 //! Node i (from 1) has `eth0` with 10.77.0.i/24 and fd77::i/64 in a namespace of its own; the
 //! other end of the cable is port `vi` of a bridge in one more namespace. The machine's own
-//! network is never touched. In each namespace `/etc/hosts` names the nodes `n1`, `n2`, ...
+//! network is never touched. In each namespace `/etc/hosts` names the nodes `n1`, `n2`, ..., and
+//! nobody need ask for a hardware address: see [`crate::address`].
 
 use crate::{
+    address,
     command::{run, run_with_input, system_command},
     faults::Faults,
 };
@@ -114,7 +116,7 @@ impl Lab {
     /// The IPv4 address of a node.
     #[must_use]
     pub fn address(node: usize) -> String {
-        format!("10.77.0.{node}")
+        address::ipv4(node)
     }
 
     /// The name of a node, as `/etc/hosts` in the namespaces has it.
@@ -141,11 +143,7 @@ impl Lab {
         for node in 1..=self.nodes {
             // The hosts file must be there before the first program runs in the namespace.
             self.write_hosts(node, &self.hosts())?;
-            let script = format!(
-                "link set lo up\naddr add {}/24 dev eth0\naddr add fd77::{node:x}/64 dev eth0 \
-                 nodad\nlink set eth0 up\n",
-                Self::address(node)
-            );
+            let script = address::script(node, self.nodes);
             run_with_input("ip", &["-n", &self.namespace(node), "-batch", "-"], &script)?;
         }
         Ok(())
@@ -155,7 +153,9 @@ impl Lab {
         let mut script = String::from("link add br0 type bridge mcast_snooping 0\n");
         for node in 1..=self.nodes {
             let peer = self.namespace(node);
-            writeln!(script, "link add v{node} type veth peer name eth0 netns {peer}")?;
+            let hardware = address::hardware(node);
+            let eth0 = format!("eth0 address {hardware} netns {peer}");
+            writeln!(script, "link add v{node} type veth peer name {eth0}")?;
             writeln!(script, "link set v{node} master br0 up")?;
         }
         script.push_str("link set br0 up\n");

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`command`] | running a program and saying what went wrong |
 //! | [`lab`] | namespaces on one bridge, their counters and their faults |
+//! | `address` | the addresses of the nodes of a lab, and who knows whose |
 //! | [`faults`] | which frames the bridge drops, as one nftables transaction |
 //! | [`conf`] | the `cluster.conf` and the key of a test cluster |
 //! | [`node`] | one daemon: start, kill, stop, what its tools print |
@@ -41,6 +42,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod attempt;
 pub mod built;
 pub mod cases;
