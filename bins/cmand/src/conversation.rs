@@ -19,6 +19,8 @@ use tokio::{
 
 /// How long a client may take to say who it is.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
+/// How long a client that is turned away may take to go.
+const TURN_AWAY_LIMIT: Duration = Duration::from_secs(1);
 /// How long a client may take to read what waits for it.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
 /// Bytes read at once: requests are small.
@@ -52,13 +54,19 @@ enum End {
     Io(#[from] io::Error),
 }
 
-/// Tells a client that there is no room for it, as far as that can be said without waiting.
-pub(crate) fn turn_away(stream: &UnixStream) {
-    let reply = Message::Reply(Reply::Error(answer::too_many_clients()));
-    if let Ok(bytes) = encode(&reply) {
-        // It may be gone already.
-        let _gone = stream.try_write(&bytes);
-    }
+/// Tells a client that there is no room for it, and waits a moment until it has heard that: were
+/// the connection closed at once, a client that has yet to speak would take us for dead.
+pub(crate) async fn turn_away(mut stream: UnixStream) {
+    let talk = async {
+        let reply = Message::Reply(Reply::Error(answer::too_many_clients()));
+        stream.write_all(&encode(&reply).map_err(io::Error::other)?).await?;
+        stream.shutdown().await?;
+        let mut ignored = [0; READ_BYTES];
+        while stream.read(&mut ignored).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // It may be gone already, or never go.
+    let _either = timeout(TURN_AWAY_LIMIT, talk).await;
 }
 
 /// Serves one client until it goes, misbehaves, or `ending` is set.

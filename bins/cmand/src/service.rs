@@ -30,6 +30,8 @@ use tokio::{
 const CLIENTS_MAX: usize = 256;
 /// So many of them can only be administrators: nobody else can lock those out.
 const ADMINISTRATORS_RESERVED: usize = 32;
+/// Clients that are told at the same time that there is no room.
+const TURNED_AWAY_MAX: usize = 32;
 /// How long clients have at the end to read what waits for them.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
 /// The pause before a leave that was refused is tried again.
@@ -47,6 +49,8 @@ pub(crate) struct Service {
     public: UnixListener,
     admin: UnixListener,
     clients: JoinSet<()>,
+    /// Clients that are just being told that there is no room.
+    turned_away: JoinSet<()>,
     /// Clients that could not be served.
     troubles: Moderation,
     /// Set when the conversations are to end.
@@ -93,6 +97,7 @@ impl Service {
             public: UnixListener::from_std(public)?,
             admin: UnixListener::from_std(admin)?,
             clients: JoinSet::new(),
+            turned_away: JoinSet::new(),
             troubles: Moderation::default(),
             ending: watch::Sender::new(false),
             signals,
@@ -189,7 +194,7 @@ impl Service {
         };
         match client {
             Ok((stream, _)) if self.clients.len() >= most => {
-                conversation::turn_away(&stream);
+                self.turn_away(stream);
                 let what = || format!("a client was turned away: {most} are connected");
                 self.troubles.complain(clock::now(), what);
             }
@@ -203,6 +208,14 @@ impl Service {
                 self.troubles.complain(clock::now(), what);
                 sleep(ACCEPT_AGAIN_AFTER).await;
             }
+        }
+    }
+
+    /// Tells a client why it is not served. Beyond a few at a time they are only hung up on.
+    fn turn_away(&mut self, stream: UnixStream) {
+        while self.turned_away.try_join_next().is_some() {}
+        if self.turned_away.len() < TURNED_AWAY_MAX {
+            self.turned_away.spawn(conversation::turn_away(stream));
         }
     }
 

@@ -1,8 +1,10 @@
 //! Conversations with a fake daemon, and with none.
 
-use crate::{Connection, Error, Lease, Socket, fake_daemon::FakeDaemon};
+use crate::{
+    Connection, Error, Lease, Socket, connection::PATIENCE, fake_daemon::FakeDaemon, wire::Wire,
+};
 use cman_ipc::{
-    ErrorCode, ErrorReply, Event, EventMessage, Message, Reply, Request,
+    ErrorCode, ErrorReply, Event, EventMessage, Hello, Message, Reply, Request, encode,
     event::ShutdownEvent,
     frame::{BODY_MAX, HEADER_LEN},
     kind,
@@ -144,6 +146,42 @@ fn a_refusal_keeps_its_words() {
     let error = connection.leave(false, false).unwrap_err();
     assert!(error.is_busy());
     assert_eq!((error.to_string(), error.advice()), ("No.".into(), "Do not ask.".into()));
+}
+
+/// Somebody who is turned away, having spoken before or only after the daemon has closed.
+#[track_caller]
+fn turned_away(early: bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join(PUBLIC_SOCKET);
+    let listener = UnixListener::bind(&socket).unwrap();
+    let daemon = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        if early {
+            // What was said is there, and stays unread.
+            poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).unwrap();
+        }
+        for message in refusal(ErrorCode::Busy) {
+            stream.write_all(&encode(&message).unwrap()).unwrap();
+        }
+    });
+    let mut wire = Wire::connect(&socket).unwrap();
+    let hello = Message::Hello(Hello::from_program("test"));
+    let said = if early {
+        wire.exchange(&hello, PATIENCE)
+    } else {
+        daemon.join().unwrap();
+        wire.exchange(&hello, PATIENCE)
+    };
+    match said.unwrap() {
+        Some(Message::Reply(Reply::Error(error))) => assert_eq!(error.text, "No."),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_is_turned_away_hears_why() {
+    turned_away(true);
+    turned_away(false);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Moves messages over the socket.
 
 use crate::error::Error;
-use cman_ipc::{Decoder, Message, encode};
+use cman_ipc::{Decoder, Message, Reply, encode};
 use rustix::net::{RecvFlags, recv};
 use std::{
     io::{self, Read, Write},
@@ -32,8 +32,25 @@ impl Wire {
         }
     }
 
+    /// Sends one message and gives the next one that comes, `None` when the daemon closed. A daemon
+    /// that closes because it refuses may do so before it was asked: its words count then.
+    pub(crate) fn exchange(
+        &mut self,
+        message: &Message,
+        patience: Duration,
+    ) -> Result<Option<Message>, Error> {
+        match self.send(message, patience) {
+            Ok(()) => self.receive(Some(patience)),
+            Err(Error::Closed) => match self.receive(Some(Duration::ZERO)) {
+                Ok(said @ Some(Message::Reply(Reply::Error(_)))) => Ok(said),
+                Ok(_) | Err(_) => Err(Error::Closed),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends one message, waiting at most `patience` for room.
-    pub(crate) fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
+    fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
         let bytes = encode(message)?;
         // The system takes zero for "for ever".
         let sent = self

@@ -237,3 +237,24 @@ async fn a_subscriber_that_does_not_read_is_let_go_and_nobody_else() {
     assert!((1..2000).contains(&heard), "{heard} events reached the slow client");
     assert!(matches!(quick.ask(Request::Logs).await, Reply::Logs(_)));
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_turned_away_hears_why_however_late_it_speaks() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let turning = tokio::spawn(turn_away(theirs));
+    let mut client = Client { stream: ours, decoder: Decoder::new() };
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    client.say(&Message::Hello(Hello::from_program("test"))).await;
+    assert_eq!(client.hear_error().await, ErrorCode::Busy);
+    assert_eq!(client.hear().await, None);
+    drop(client);
+    turning.await.unwrap();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_turned_away_and_does_not_go_is_hung_up_on() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let hung_up = timeout(TURN_AWAY_LIMIT * 5, turn_away(theirs)).await;
+    assert!(hung_up.is_ok(), "it waits for a client that says nothing");
+    drop(ours);
+}
