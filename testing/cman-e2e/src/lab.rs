@@ -63,11 +63,12 @@ impl Lab {
     /// behind are removed first.
     pub fn new(nodes: usize) -> Result<Self> {
         let number = LABS.fetch_add(1, Ordering::Relaxed);
-        Self::named(&format!("cman-lab-{}-{number}", std::process::id()), nodes)
+        Self::named(&format!("cman-lab-{}-{number}", std::process::id()), nodes, || Ok(()))
     }
 
-    /// A lab whose names all begin with `prefix`, which must have the form `cman-WORD-PID...`.
-    pub fn named(prefix: &str, nodes: usize) -> Result<Self> {
+    /// A lab whose names all begin with `prefix`, which must have the form `cman-lab-PID...` or
+    /// `cman-sandbox-PID...`. `go_on` is asked before each step and ends the making by an error.
+    pub fn named(prefix: &str, nodes: usize, go_on: impl Fn() -> Result<()>) -> Result<Self> {
         ensure!((1..=NODES_MAX).contains(&nodes), "a lab has 1 to {NODES_MAX} nodes, not {nodes}");
         ensure!(
             rustix::process::geteuid().is_root(),
@@ -81,7 +82,7 @@ impl Lab {
             faults: Faults::default(),
         };
         // From here on a failure drops the lab, which removes what was made so far.
-        lab.build().with_context(|| format!("cannot build a lab of {nodes} nodes"))?;
+        lab.build(go_on).with_context(|| format!("cannot build a lab of {nodes} nodes"))?;
         Ok(lab)
     }
 
@@ -131,7 +132,7 @@ impl Lab {
         command_in(&self.namespace(node), program)
     }
 
-    fn build(&self) -> Result<()> {
+    fn build(&self, go_on: impl Fn() -> Result<()>) -> Result<()> {
         fs::create_dir_all(&self.directory)
             .with_context(|| format!("cannot make {}", self.directory.display()))?;
         let mut batch = String::new();
@@ -141,6 +142,7 @@ impl Lab {
         run_with_input("ip", &["-batch", "-"], &batch)?;
         run_with_input("ip", &["-n", &self.bridge(), "-batch", "-"], &self.bridge_script()?)?;
         for node in 1..=self.nodes {
+            go_on()?;
             // The hosts file must be there before the first program runs in the namespace.
             self.write_hosts(node, &self.hosts())?;
             let script = address::script(node, self.nodes);
@@ -322,20 +324,27 @@ fn remove_directory(directory: &Path) -> Result<()> {
     }
 }
 
-/// Removes labs whose process was killed before it could.
+/// Removes labs whose process was killed before it could. Another lab may be removing the same
+/// ones: what counts is that they go.
 fn remove_abandoned() -> Result<()> {
-    let abandoned: Vec<_> =
-        existing_namespaces()?.into_iter().filter(|n| is_abandoned(n)).collect();
+    let mut abandoned = existing_namespaces()?;
+    // A namespace may be gone, and its files not.
+    abandoned.extend(names_in(Path::new(ETC_NETNS)));
+    abandoned.retain(|name| is_abandoned(name));
     if !abandoned.is_empty() {
-        // Another lab may be removing the same ones: what counts is that they go.
         let _ = remove_namespaces(&abandoned);
     }
-    for entry in fs::read_dir(std::env::temp_dir())?.flatten() {
-        if entry.file_name().to_str().is_some_and(is_abandoned) {
-            let _ = remove_directory(&entry.path());
-        }
+    let temporary = std::env::temp_dir();
+    for name in names_in(&temporary).into_iter().filter(|name| is_abandoned(name)) {
+        let _ = remove_directory(&temporary.join(name));
     }
     Ok(())
+}
+
+/// The names in a directory, none if there is no such directory.
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// Whether a name has the form of a lab's, `cman-WORD-PID...`, and that process is gone.
