@@ -1,9 +1,10 @@
 //! a lease rests on fresh grants of a majority, and is told honestly.
 //!
 //! The proof sketch of section 12 bounds the end of a lease by the instant Q at which a quorum of
-//! grants answered beats sent at or after Q: grants are therefore sent after Q, and the lease
-//! ends at most L later. So whoever may act until E had grants worth a quorum that were sent at
-//! or after E - L, whatever way they took: that is checked against what was really sent. Whose
+//! grants answered beats sent at or after Q: grants are therefore sent after Q, and the lease ends
+//! before any promise behind it can, even one kept by the fastest clock: at most L / (1 + rho) of
+//! real time later. So whoever may act until E had grants worth a quorum that were sent at or after
+//! E - L / (1 + rho), whatever way they took: that is checked against what was really sent. Whose
 //! grants they are does not matter, also of a node that has left since: a promise is a promise.
 
 use cman_types::NodeId;
@@ -28,7 +29,7 @@ pub fn rests_on_grants(history: &History, host: &Host, needed: u32) -> Check {
             "may act without a view".to_owned(),
         ));
     };
-    let length = nanos(host.cluster.lease()) * PERFECT / (PERFECT - ERROR_MAX) + SLACK;
+    let length = nanos(host.cluster.lease()) * PERFECT / (PERFECT + ERROR_MAX) + SLACK;
     let since = host.claim.until.saturating_sub(length);
     let fresh = history.granted.iter().filter(|&(_, &at)| at >= since);
     let mut granters: BTreeSet<NodeId> = fresh.map(|(member, _)| member.node).collect();

@@ -7,7 +7,7 @@ mod large;
 mod lives;
 mod paths;
 mod quorum;
-mod stage;
+pub(crate) mod stage;
 mod stalls;
 mod starts;
 #[cfg(test)]

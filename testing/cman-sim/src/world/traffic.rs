@@ -105,7 +105,12 @@ impl World {
     }
 
     fn launch(&mut self, from: usize, to: usize, datagram: &Rc<Datagram>) {
+        let late = self.late_hellos.filter(|(host, _)| {
+            *host == from && datagram.peek.kinds.has(Kind::Hello) && self.prng.chance(500_000)
+        });
+        let late = late.map_or(0, |(_, most)| self.prng.below(nanos(most)));
         for delay in self.network.carry(from, to, datagram.multicast).into_iter().flatten() {
+            let delay = delay + late;
             let datagram = Rc::clone(datagram);
             self.queue.push(self.now + delay, Happening::Arrive { host: to, datagram });
         }
