@@ -17,6 +17,7 @@
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
 //! | [`attempt`] | programs that are expected to fail, and to say why |
+//! | [`warnings`] | what daemons complain of in their logs |
 //! | [`lease`] | until when a node says that it may act |
 //! | [`history`] | what daemons told over time, held against what must always be true |
 //! | [`random`] | numbers that look random |
@@ -62,4 +63,5 @@ pub mod random;
 pub mod report;
 pub mod rows;
 pub mod turn;
+pub mod warnings;
 pub mod watch;
