@@ -22,6 +22,7 @@ mod context;
 mod conversation;
 mod daemon;
 mod detach;
+mod directory;
 mod engine;
 mod engine_thread;
 mod history;

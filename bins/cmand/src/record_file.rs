@@ -25,13 +25,21 @@ const STACK_BYTES: usize = 128 << 10;
 /// When the file exists or cannot be made.
 pub(crate) fn start(path: &Path) -> io::Result<(SyncSender<Chunk>, JoinHandle<()>)> {
     let file = create(path)?;
-    let path = path.to_owned();
     let (queue, chunks) = sync_channel(QUEUE_MAX);
     let thread = thread::Builder::new()
         .name("cman-record".into())
         .stack_size(STACK_BYTES)
-        .spawn(move || write_all(file, &path, &chunks))?;
+        .spawn({
+            let path = path.to_owned();
+            move || write_all(file, &path, &chunks)
+        })
+        .inspect_err(|_| take_back(path))?;
     Ok((queue, thread))
+}
+
+/// Removes the file that [`start`] made, when the daemon does not start after all.
+pub(crate) fn take_back(path: &Path) {
+    let _gone = std::fs::remove_file(path);
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -46,8 +46,7 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 pub(crate) struct Service {
     context: Arc<Context>,
     systemd: Systemd,
-    public: UnixListener,
-    admin: UnixListener,
+    doors: Doors,
     clients: JoinSet<()>,
     /// Clients that are just being told that there is no room.
     turned_away: JoinSet<()>,
@@ -55,14 +54,16 @@ pub(crate) struct Service {
     troubles: Moderation,
     /// Set when the conversations are to end.
     ending: watch::Sender<bool>,
-    signals: Signals,
     /// How often SIGTERM or SIGINT came.
     asked_to_end: u32,
     watchdog: Option<Watchdog>,
 }
 
+/// What comes in from outside.
 #[derive(Debug)]
-struct Signals {
+pub(crate) struct Doors {
+    public: UnixListener,
+    admin: UnixListener,
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -75,35 +76,39 @@ struct Watchdog {
     progress: u64,
 }
 
-impl Service {
+impl Doors {
     /// Within a runtime. The listeners are those of [`crate::run_dir::RunDir::listen`].
     ///
     /// # Errors
     /// When the system refuses signals or descriptors.
-    pub(crate) fn new(
-        context: Arc<Context>,
-        systemd: Systemd,
+    pub(crate) fn open(
         public: std::os::unix::net::UnixListener,
         admin: std::os::unix::net::UnixListener,
     ) -> io::Result<Self> {
-        let signals = Signals {
+        Ok(Self {
+            public: UnixListener::from_std(public)?,
+            admin: UnixListener::from_std(admin)?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
-        };
-        Ok(Self {
+        })
+    }
+}
+
+impl Service {
+    /// Within the runtime of the doors.
+    pub(crate) fn new(context: Arc<Context>, systemd: Systemd, doors: Doors) -> Self {
+        Self {
             context,
             systemd,
-            public: UnixListener::from_std(public)?,
-            admin: UnixListener::from_std(admin)?,
+            doors,
             clients: JoinSet::new(),
             turned_away: JoinSet::new(),
             troubles: Moderation::default(),
             ending: watch::Sender::new(false),
-            signals,
             asked_to_end: 0,
             watchdog: systemd.watchdog().map(Watchdog::new),
-        })
+        }
     }
 
     /// Serves until the engine thread has ended.
@@ -118,13 +123,13 @@ impl Service {
                 Some(report) = reports.recv() => self.tell(report),
                 // Lost when the thread has panicked, which whoever joins it deals with.
                 ended = &mut outcome => break ended.unwrap_or(Outcome::Stopped),
-                _ = self.signals.terminate.recv() => self.end("SIGTERM"),
-                _ = self.signals.interrupt.recv() => self.end("SIGINT"),
-                _ = self.signals.hangup.recv() => tracing::info!(
+                _ = self.doors.terminate.recv() => self.end("SIGTERM"),
+                _ = self.doors.interrupt.recv() => self.end("SIGINT"),
+                _ = self.doors.hangup.recv() => tracing::info!(
                     "SIGHUP has no meaning yet: the configuration is not read again"
                 ),
-                client = self.public.accept() => self.accept(client, Access::Public).await,
-                client = self.admin.accept() => self.accept(client, Access::Admin).await,
+                client = self.doors.public.accept() => self.accept(client, Access::Public).await,
+                client = self.doors.admin.accept() => self.accept(client, Access::Admin).await,
                 () = Watchdog::tick(&mut self.watchdog) => self.watch_engine(),
                 Some(_gone) = self.clients.join_next() => {}
             }

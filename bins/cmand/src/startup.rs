@@ -1,12 +1,14 @@
 //! From the command line to everything a daemon needs, or to the reason why it cannot start.
 //!
 //! In an order that lets each step fail without having touched what it need not: files are read
-//! before directories are made, directories are locked before anything in them is changed, and the
-//! published lease is cleared before the first datagram can be sent.
+//! before directories are made, directories are locked before anything in them is changed, this
+//! life is noted on disk last, and the published lease is cleared before the first datagram is
+//! sent. What a start that fails has made by then is taken away again ([`crate::directory`]).
 
 use crate::{
     args::Args,
-    run_dir::{RunDir, make_dir},
+    directory::{Directory, DirectoryError},
+    run_dir::RunDir,
     start_error::StartError,
 };
 use cman_config::{Config, NodeConfig, Transport};
@@ -15,9 +17,9 @@ use cman_io::{
     clock,
     interface::{Interface, interfaces},
     lease_page::LeaseWriter,
-    lock_file::{LockError, LockFile},
+    lock_file::LockError,
     regular_file, resolve,
-    state::{self, StoredState},
+    state::{self, STATE_FILE, StoredState},
     udp::{UdpConfig, UdpSockets},
 };
 use cman_types::Incarnation;
@@ -44,9 +46,9 @@ pub(crate) struct Prepared {
     pub(crate) config: Config,
     pub(crate) me: NodeConfig,
     pub(crate) cipher: Box<dyn Cipher>,
-    pub(crate) run_dir: RunDir,
     /// `None` if the state directory cannot be written.
-    pub(crate) state_lock: Option<LockFile>,
+    pub(crate) state_dir: Option<Directory>,
+    pub(crate) run_dir: RunDir,
     pub(crate) lease: LeaseWriter,
     pub(crate) interface: Interface,
     pub(crate) group: Option<IpAddr>,
@@ -68,11 +70,10 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
     let me = find_me(args, &config)?;
     let cipher = make_cipher(args, &config)?;
     let mut notes = Vec::new();
-    let run_dir = RunDir::acquire(&args.run_dir)?;
-    let state_lock = lock_state_dir(&args.state_dir, &mut notes)?;
+    let mut run_dir = RunDir::acquire(&args.run_dir)?;
+    let mut state_dir = lock_state_dir(&args.state_dir, &mut notes)?;
     let interface = own_interface(&config, &me)?;
-    let lease = LeaseWriter::create(run_dir.path(), me.id)?;
-    let (found_state, incarnation) = begin_life(&args.state_dir, &mut notes);
+    let lease = LeaseWriter::create(run_dir.place_of_lease_page(), me.id)?;
     let group =
         (config.transport == Transport::Multicast).then(|| config.multicast_for(interface.address));
     let (sockets, warnings) = UdpSockets::open(&UdpConfig {
@@ -86,12 +87,16 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
         notes.push(warning.to_string());
     }
     let local_addresses = interfaces()?.into_iter().map(|interface| interface.address).collect();
+    if let Some(state_dir) = &mut state_dir {
+        state_dir.will_make(STATE_FILE);
+    }
+    let (found_state, incarnation) = begin_life(&args.state_dir, &mut notes);
     Ok(Prepared {
         config,
         me,
         cipher,
+        state_dir,
         run_dir,
-        state_lock,
         lease,
         interface,
         group,
@@ -164,14 +169,15 @@ fn own_interface(config: &Config, me: &NodeConfig) -> Result<Interface, StartErr
 
 /// Makes and locks the state directory. One that cannot be written is a warning, as a disk that
 /// fails later would be; only another daemon's lock is an error.
-fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<LockFile>, StartError> {
-    // Whatever is wrong with it, the lock will not be had either.
-    let _refused = make_dir(dir, 0o700);
-    match LockFile::acquire(&dir.join(STATE_LOCK_FILE)) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(held @ LockError::Held { .. }) => Err(held.into()),
+fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Directory>, StartError> {
+    match Directory::acquire(dir, 0o700, STATE_LOCK_FILE) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(DirectoryError::Lock(held @ LockError::Held { .. })) => Err(held.into()),
         Err(error) => {
-            let text = format!("{error}; no state is kept: choose another place with --state-dir");
+            let shown = dir.display();
+            let text = format!(
+                "cannot use the state directory {shown}: {error}; no state is kept: choose another place with --state-dir"
+            );
             tracing::warn!("{text}");
             notes.push(text);
             Ok(None)

@@ -20,8 +20,14 @@ pub fn open(path: &Path) -> io::Result<File> {
     // Without waiting for a writer, and without a terminal becoming ours.
     let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    check(&file)?;
+    Ok(file)
+}
+
+/// Refuses what was opened if it is no regular file.
+pub(crate) fn check(file: &File) -> io::Result<()> {
     let found = file.metadata()?.file_type();
-    if found.is_file() { Ok(file) } else { Err(NotAFile::error(found)) }
+    if found.is_file() { Ok(()) } else { Err(NotAFile::error(found)) }
 }
 
 /// Reads at most the first `limit` bytes of a regular file.
