@@ -84,6 +84,24 @@ fn a_socket_left_behind_is_told_from_a_living_one() {
 }
 
 #[test]
+fn what_is_no_run_directory_is_called_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = open(&file).unwrap_err();
+    let shown = file.display();
+    assert_eq!(error.to_string(), format!("The run directory {shown} is no directory."));
+    assert!(!error.is_not_running() && error.advice().contains("--run-dir"));
+
+    let socket = dir.path().join(PUBLIC_SOCKET);
+    fs::write(&socket, "").unwrap();
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::NotASocket { .. }), "{error:?}");
+    assert!(error.to_string().contains(socket.to_str().unwrap()), "{error}");
+    assert!(!error.is_not_running() && error.advice().contains("Move it away"));
+}
+
+#[test]
 fn a_path_too_long_for_a_socket_is_called_that() {
     let dir = tempfile::tempdir().unwrap();
     let run_dir = dir.path().join("x".repeat(120));

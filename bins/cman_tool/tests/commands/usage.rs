@@ -23,6 +23,19 @@ fn wrong_usage_ends_with_1() {
 }
 
 #[test]
+fn verbs_of_a_later_release_are_known() {
+    let machine = Machine::new();
+    for line in ["expected -e 3", "-e 3 expected", "votes -v 2", "services", "debug 3", "expected"]
+    {
+        let said = machine.run(line).failed(1);
+        assert!(said.contains("is not in this release"), "{line}: {said}");
+        assert_eq!(said.lines().count(), 2, "{line}: {said}");
+        let error = &machine.run(&format!("{line} --json")).json()["error"];
+        assert!(error.as_str().unwrap().contains("later one"), "{line}: {error}");
+    }
+}
+
+#[test]
 fn wrong_usage_as_json() {
     let ran = Machine::new().run("nodes -F color --json");
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
