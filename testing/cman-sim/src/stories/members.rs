@@ -4,6 +4,7 @@ use cman_types::Prng;
 
 use super::{Story, Told};
 use crate::{
+    cluster::Cluster,
     faults,
     reach::Place,
     scenarios::stage::{few_views, heal, token},
@@ -14,9 +15,19 @@ use crate::{
 pub(super) const HEAVY_SLEEPER: Story = Story {
     name: "heavy-sleeper",
     text: "the coordinator has most votes and stalls over and over: views are bounded",
+    cluster: heavy,
     place: Place::HeavySleepers,
     tell: heavy_sleeper,
 };
+
+/// Five nodes, the first of which outweighs the others.
+pub(crate) fn heavy() -> Cluster {
+    let mut cluster = Cluster::plain(5);
+    if let Some((_, votes)) = cluster.votes.first_mut() {
+        *votes = 5;
+    }
+    cluster
+}
 
 /// The views are counted over so many tokens.
 const WINDOW: u32 = 30;

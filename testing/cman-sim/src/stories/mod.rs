@@ -5,7 +5,7 @@
 //! hundreds of seeds (section 17 of the protocol calls it thin detection). Most seeds therefore
 //! begin with one of these stories, and go on with faults from there.
 
-mod members;
+pub(crate) mod members;
 mod promises;
 mod removed;
 mod strangers;
@@ -15,7 +15,9 @@ use core::time::Duration;
 
 use crate::{
     clock::nanos,
+    cluster::Cluster,
     reach::Place,
+    scenarios::{Scenario, stage::expect},
     violation::{Check, Violation},
     world::World,
 };
@@ -30,6 +32,8 @@ pub struct Story {
     pub name: &'static str,
     /// What happens in it, for people.
     pub text: &'static str,
+    /// A cluster in which it can be told.
+    cluster: fn() -> Cluster,
     place: Place,
     tell: fn(&mut World, &mut Prng) -> Told,
 }
@@ -45,6 +49,18 @@ pub const ALL: [Story; 8] = [
     strangers::DEAF_STARTER,
     members::HEAVY_SLEEPER,
 ];
+
+/// The stories as scenarios: `story-NAME`, each in the cluster that suits it.
+pub(crate) fn as_scenarios() -> Vec<Scenario> {
+    let scenario = |story: Story| {
+        let name = format!("story-{}", story.name);
+        Scenario::new(name, story.text, (story.cluster)(), move |world, prng| {
+            let told = (story.tell)(world, prng)?;
+            expect(world, told, "the story can be told")
+        })
+    };
+    ALL.into_iter().map(scenario).collect()
+}
 
 /// Tells one of the stories that this cluster can tell, if there is any.
 ///

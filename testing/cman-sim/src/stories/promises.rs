@@ -17,6 +17,7 @@ use crate::{
 pub(super) const FORGOTTEN: Story = Story {
     name: "forgotten-promise",
     text: "a voter that both sides need restarts at once and joins the other side",
+    cluster: || Cluster::plain(5),
     place: Place::ForgottenPromises,
     tell: forgotten,
 };
@@ -25,6 +26,7 @@ pub(super) const FORGOTTEN: Story = Story {
 pub(super) const CUT_OFF: Story = Story {
     name: "cut-off-at-once",
     text: "a member is cut off while a view change is under way, and left out early",
+    cluster: || Cluster::plain(5),
     place: Place::CutOffAtOnce,
     tell: cut_off,
 };

@@ -5,6 +5,7 @@ use cman_types::Prng;
 
 use super::{Story, Told, between, comes_true, shuffled, some_of_token};
 use crate::{
+    cluster::Cluster,
     reach::Place,
     scenarios::stage::{all_claim, heal, others, together, token},
     violation::Violation,
@@ -15,6 +16,7 @@ use crate::{
 pub(super) const OLDER_BASIS: Story = Story {
     name: "older-basis",
     text: "removed nodes come back; a voter that took them in restarts among those who were away",
+    cluster: || Cluster::plain(5),
     place: Place::OlderBasis,
     tell: older_basis,
 };
@@ -23,6 +25,7 @@ pub(super) const OLDER_BASIS: Story = Story {
 pub(super) const HALVES: Story = Story {
     name: "removed-return-in-halves",
     text: "removed nodes come back, each to another half of those who stayed",
+    cluster: || Cluster::plain(6),
     place: Place::ReturnsInHalves,
     tell: halves,
 };

@@ -7,6 +7,7 @@ use core::time::Duration;
 use super::{Story, Told, comes_true, shuffled};
 use crate::{
     clock::{Real, nanos},
+    cluster::Cluster,
     faults,
     reach::Place,
     scenarios::stage::{expect, heal, others, together, token},
@@ -23,6 +24,7 @@ const HELD_OFF: Duration = Duration::from_secs(60);
 pub(super) const TWIN: Story = Story {
     name: "twin",
     text: "a second node with the id of a member starts: refused, nobody else notices",
+    cluster: || Cluster::plain(4),
     place: Place::Twins,
     tell: twin,
 };
@@ -31,6 +33,7 @@ pub(super) const TWIN: Story = Story {
 pub(super) const LATE_HELLO: Story = Story {
     name: "late-hello",
     text: "hellos of a node that joins arrive when it has joined already",
+    cluster: || Cluster::plain(4),
     place: Place::LateHellos,
     tell: late_hello,
 };
@@ -39,6 +42,7 @@ pub(super) const LATE_HELLO: Story = Story {
 pub(super) const DEAF_STARTER: Story = Story {
     name: "deaf-starter",
     text: "a node that is held off goes deaf: the others never ask for it",
+    cluster: || Cluster::plain(5),
     place: Place::DeafStarters,
     tell: deaf_starter,
 };
@@ -72,9 +76,7 @@ fn late_hello(world: &mut World, prng: &mut Prng) -> Told {
         return Ok(false);
     }
     let rest = others(world, &[host]);
-    if !comes_true(world, span, |world| {
-        !world.hosts[host].is_alive() && together(world, &rest)
-    })? {
+    if !comes_true(world, span, |world| !world.hosts[host].is_alive() && together(world, &rest))? {
         return Ok(true);
     }
     world.run_for(span)?;
@@ -119,11 +121,7 @@ fn deaf_starter(world: &mut World, prng: &mut Prng) -> Told {
 }
 
 /// A node comes and goes until it is held off; returns since when, if it is.
-fn come_and_go(
-    world: &mut World,
-    host: usize,
-    rest: &[usize],
-) -> Result<Option<Real>, Violation> {
+fn come_and_go(world: &mut World, host: usize, rest: &[usize]) -> Result<Option<Real>, Violation> {
     let (within, away) = (token(world) * 2, world.paths_of(host, true, true));
     for _ in 0..3 {
         world.cut(&away);
