@@ -1,4 +1,5 @@
-//! Standard output: data only. A reader that goes away is no error.
+//! Standard output: data only. A reader that goes away is no error. Standard error: talk, which
+//! gets lost where it cannot be had.
 
 use crate::failure::Failure;
 use rustix::{
@@ -16,6 +17,12 @@ use std::{
 pub(crate) fn text(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(failed)
+}
+
+/// Says something to a person, as one line on standard error.
+pub(crate) fn talk(line: &str) {
+    // Where even that is full or gone the exit code has to do.
+    let _lost = writeln!(io::stderr().lock(), "{line}");
 }
 
 /// Prints one JSON object on one line, and flushes.

@@ -153,7 +153,7 @@ impl Conversation {
             self.reply(Reply::Error(answer::no_common_version(lowest, highest))).await?;
             return Err(End::Version { lowest, highest });
         };
-        tracing::debug!("client {} speaks version {version}", hello.program);
+        tracing::debug!("client {:?} speaks version {version}", hello.program);
         let release = env!("CARGO_PKG_VERSION").to_owned();
         self.say(Message::Welcome(Welcome { version, pid: std::process::id(), release })).await
     }

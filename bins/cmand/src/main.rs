@@ -46,7 +46,7 @@ mod wall_time;
 use args::Args;
 use clap::Parser;
 use engine::Outcome;
-use log::Log;
+use log::{Log, last_words};
 use std::process::ExitCode;
 
 /// The daemon was killed, refused or disallowed: starting it again would not help.
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     let log = match Log::start() {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("cmand: cannot start: the system refuses a thread: {error}");
+            last_words(&format!("cannot start: the system refuses a thread: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args, log: &Log) -> ExitCode {
     if let Err(error) = subscriber::install(log.clone(), args.log_level.into()) {
-        eprintln!("cmand: cannot start: {error}");
+        last_words(&format!("cannot start: {error}"));
         return ExitCode::FAILURE;
     }
     let args = match args.with_absolute_paths() {

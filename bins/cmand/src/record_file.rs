@@ -1,6 +1,9 @@
 //! Recordings on disk: the file of `--record`, and what is left of a daemon that panicked.
 
-use crate::recorder::{Chunk, Recorder};
+use crate::{
+    log::last_words,
+    recorder::{Chunk, Recorder},
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -61,10 +64,11 @@ pub(crate) fn write_on_panic(recorder: Arc<Mutex<Recorder>>, dir: PathBuf) {
     panic::set_hook(Box::new(move |info| {
         before(info);
         let path = dir.join(format!("panic-{}.rec", std::process::id()));
-        match write_pieces(&recorder, &path) {
-            Ok(()) => eprintln!("cmand: what led to this was written to {}", path.display()),
-            Err(error) => eprintln!("cmand: cannot write {}: {error}", path.display()),
-        }
+        let shown = path.display();
+        last_words(&match write_pieces(&recorder, &path) {
+            Ok(()) => format!("what led to this was written to {shown}"),
+            Err(error) => format!("cannot write {shown}: {error}"),
+        });
     }));
 }
 

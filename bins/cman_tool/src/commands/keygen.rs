@@ -3,6 +3,7 @@
 use crate::{
     cli::{Common, Keygen},
     failure::Failure,
+    output,
 };
 use std::{
     fmt::Write as _,
@@ -25,7 +26,9 @@ pub(super) fn run(common: &Common, args: &Keygen) -> Result<(), Failure> {
     write_new(path, key.as_bytes()).map_err(|error| refused(path, &error))?;
     let shown = path.display();
     if !common.json {
-        eprintln!("Wrote a new cluster key to {shown}. Copy it to every node, over a safe path.");
+        output::talk(&format!(
+            "Wrote a new cluster key to {shown}. Copy it to every node, over a safe path."
+        ));
     }
     common.done(&format!("Wrote a new cluster key to {shown}."))
 }

@@ -177,7 +177,7 @@ fn tell(common: &Common, path: &Path, problems: &[String]) -> Result<(), Failure
         return output::json_line(&ReportJson { file: path, problems });
     }
     for problem in problems {
-        eprintln!("cman_tool: left out: {problem}");
+        output::talk(&format!("cman_tool: left out: {problem}"));
     }
     output::text(&format!("{}\n", path.display()))
 }

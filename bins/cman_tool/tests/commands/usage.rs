@@ -23,6 +23,16 @@ fn wrong_usage_ends_with_1() {
 }
 
 #[test]
+fn a_full_place_for_talk_is_no_reason_to_die() {
+    let machine = Machine::new();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = machine.command("status").stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let status = machine.command("keygen -k key").stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
 fn verbs_of_a_later_release_are_known() {
     let machine = Machine::new();
     for line in ["expected -e 3", "-e 3 expected", "votes -v 2", "services", "debug 3", "expected"]
