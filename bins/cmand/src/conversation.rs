@@ -173,9 +173,11 @@ impl Conversation {
 
     /// The events of the moment and all later ones, without a gap between.
     async fn subscribe(&mut self) -> Result<(), End> {
+        // An engine that does not answer costs no more than old numbers beside the truth.
+        let now = self.context.engine.status().await.ok();
         self.reply(Reply::Done).await?;
         let good = self.context.lease_is_good();
-        let present = self.context.history().present(good);
+        let present = self.context.history().present(good, now.as_ref().map(|now| &now.status));
         let first = present.into_iter().filter_map(|event| encode_event(Message::Event(event)));
         let subscription = self.context.hub.subscribe(first, self.dropped.clone());
         // A second subscription would only say everything twice.

@@ -29,7 +29,7 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         incarnation: status.me.incarnation,
         state: state(status.state),
         view: view(*at, status),
-        quorum: quorum(context, *at, status),
+        quorum: quorum(*at, status),
         flags: flags(context, status),
         encrypted: config.encryption,
         links: vec![link(context, status)],
@@ -123,7 +123,7 @@ fn view(at: Instant, status: &node::Status) -> Option<ViewStatus> {
     })
 }
 
-fn quorum(context: &Context, at: Instant, status: &node::Status) -> QuorumStatus {
+fn quorum(at: Instant, status: &node::Status) -> QuorumStatus {
     // The answer travels: what was true when it was asked may not be any more.
     let now = clock::now();
     let lease_end = status.lease_end.filter(|end| status.quorate && *end > now.max(at));
@@ -133,7 +133,7 @@ fn quorum(context: &Context, at: Instant, status: &node::Status) -> QuorumStatus
         expected_votes: status.expected_votes,
         needed: status.needed,
         lease_ms_left: lease_end.map(|end| milliseconds(end.since(now))),
-        why: context.history().why_quorate(),
+        why: status.why_quorate.clone(),
     }
 }
 

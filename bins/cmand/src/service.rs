@@ -150,8 +150,7 @@ impl Service {
             }
         };
         self.log(&event);
-        let expected = self.context.config.expected_votes;
-        let message = self.context.history().note(wall_ns, at.as_nanos(), &event, expected);
+        let message = self.context.history().note(wall_ns, at.as_nanos(), &event);
         if let Some(message) = message {
             self.publish(message);
         }

@@ -5,7 +5,7 @@ use cman_proto::{
     Config, Engine, Via,
     event::{Event as Said, Fatal, To},
 };
-use cman_quorum::{Timing, VoteRules};
+use cman_quorum::{Timing, ViewVotes, VoteRules};
 use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng, View};
 use cman_wire::{
     Frame,
@@ -323,14 +323,9 @@ impl Node {
             return;
         }
         self.told_quorate = quorate;
-        let votes = self.engine.votes();
-        let (present, needed) = (votes.present, votes.needed);
-        let text = if !quorate && (self.engine.is_leaving() || self.engine.has_ended()) {
-            sentence::quorum_given_up()
-        } else {
-            sentence::quorum(quorate, present, needed, votes.waiting_for_all)
-        };
-        self.events.push_back(Event::Quorum { quorate, votes: present, needed, text });
+        let text = sentence::quorum(&self.standing(quorate));
+        let &ViewVotes { present: votes, expected, needed, .. } = self.engine.votes();
+        self.events.push_back(Event::Quorum { quorate, votes, expected, needed, text });
     }
 
     /// Those who may belong here but are not configured are told so; the operator too.

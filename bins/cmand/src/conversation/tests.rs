@@ -197,8 +197,9 @@ async fn an_engine_that_is_stalled_is_an_answer() {
 async fn a_subscriber_hears_done_then_the_present_then_everything() {
     let lab = Lab::new();
     let why = "2 of 2 votes".to_owned();
-    let yes = cman_node::Event::Quorum { quorate: true, votes: 2, needed: 2, text: why.clone() };
-    lab.context.history().note(1, 2, &yes, 2);
+    let text = why.clone();
+    let yes = cman_node::Event::Quorum { quorate: true, votes: 2, expected: 2, needed: 2, text };
+    lab.context.history().note(1, 2, &yes);
     let mut client = lab.welcome(Access::Public).await;
     assert_eq!(client.ask(Request::Subscribe).await, Reply::Done);
     let quorum = QuorumEvent { quorate: false, votes: 2, expected_votes: 2, needed: 2, text: why };
