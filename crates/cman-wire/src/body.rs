@@ -5,9 +5,9 @@ use crate::{
     error::WireError,
     field::{Field, Item, choice, record},
     frame::{
-        Answer, Beat, Challenge, Change, Commit, Flush, Gone, Hears, Hello, HelloKind, Holdings,
-        Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe, ProbeAck,
-        Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
+        Answer, Beat, Challenge, Change, Commit, Echo, Flush, Gone, Hears, Hello, HelloKind,
+        Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Plan, Probe,
+        ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse, RefuseReason, Relay, Who,
     },
     reader::Reader,
 };
@@ -30,12 +30,12 @@ record!(Beat {
     late: NodeSet,
     routed: NodeSet,
     echoes_from: u16,
-    echoes: Vec<u32>,
+    echoes: Vec<Echo>,
 });
 record!(MemberBeat {
     view: ViewId,
-    number: u32,
     echo: u32,
+    answer: u8,
     grant: bool,
     urgent: bool,
     multicast_heard: bool,
@@ -146,6 +146,24 @@ record!(PutOut { view: ViewId, target: MemberId, by: NodeId });
 record!(Challenge { nonce: u64 });
 record!(Answer { nonce: u64 });
 
+impl Field for Echo {
+    const SIZE_MIN: usize = 4;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.age.write(out);
+        self.answer.write(out);
+        self.members.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let (age, answer, members) = (u8::read(input)?, u8::read(input)?, u16::read(input)?);
+        if members == 0 {
+            return Err(WireError::Value("how many members an echo is for"));
+        }
+        Ok(Self { age, answer, members })
+    }
+}
+
 /// The inner frame's kind and body fill the rest of the relay's body.
 impl Field for Relay {
     const SIZE_MIN: usize = 2 * MemberId::SIZE_MIN + 1;
@@ -175,7 +193,7 @@ macro_rules! items {
 }
 
 items! {
-    u32: "echoes", NODES_MAX;
+    Echo: "echoes", NODES_MAX;
     // Each node may both go (its old life) and come (its new one).
     Change: "changes", 2 * NODES_MAX;
     ViewId: "pending ballots", NODES_MAX;

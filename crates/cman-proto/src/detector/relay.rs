@@ -39,6 +39,11 @@ impl Routes {
         }
     }
 
+    /// Those that are reached through relays.
+    pub(super) fn targets(&self) -> Vec<MemberId> {
+        self.to.keys().copied().collect()
+    }
+
     /// The relays that were of use lately.
     pub(crate) fn to(&self, target: &MemberId) -> impl Iterator<Item = MemberId> + '_ {
         self.to.get(target).into_iter().flatten().map(|&(relay, _)| relay)

@@ -46,7 +46,7 @@ impl Engine {
         self.remember_in_holds(now, &event, old.as_ref());
         let hub =
             (view.id.coordinator == self.me()).then(|| Hub::new(now, self.me(), &view, false));
-        let mut watch = Watch::new(now);
+        let mut watch = Watch::new(now, self.me(), &view);
         watch.multicast = now.before(self.cfg.timing.beat * 2);
         watch.next_beat = now + self.random_phase();
         self.view = Some(view);
