@@ -187,6 +187,10 @@ impl Node {
             }
         }
         self.refuse_strangers();
+        while let Some(notice) = self.gate.poll_stranger_notice(now) {
+            let text = sentence::strangers(&notice, self.setup.config_version);
+            self.events.push_back(Event::Notice { warning: true, text });
+        }
         for ((to, receiver), frames) in batches {
             self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &frames));
         }
@@ -328,22 +332,9 @@ impl Node {
         self.events.push_back(Event::Quorum { quorate, votes, expected, needed, text });
     }
 
-    /// Those who may belong here but are not configured are told so; the operator too.
+    /// Those who may belong here but are not configured are told so.
     fn refuse_strangers(&mut self) {
         for stranger in self.gate.strangers() {
-            let (node, address) = (stranger.id.node, stranger.address);
-            let text = match stranger.kind {
-                StrangerKind::SameNodeId => format!(
-                    "a node at {address} uses this node's id {node}; give each node its own \
-                     nodeid in cluster.conf"
-                ),
-                StrangerKind::NotConfigured => format!(
-                    "a node at {address} says that it is node {node}, which is not in this \
-                     configuration (version {}); refused",
-                    self.setup.config_version
-                ),
-            };
-            self.events.push_back(Event::Notice { warning: true, text });
             if stranger.kind == StrangerKind::NotConfigured {
                 let refuse = Frame::Refuse(Refuse {
                     target: stranger.id,
@@ -354,8 +345,8 @@ impl Node {
                     retry_after: self.setup.token * 2,
                     quorate: self.told_quorate,
                 });
-                let to = Destination::Unicast(address);
-                let receiver = Some(node);
+                let to = Destination::Unicast(stranger.address);
+                let receiver = Some(stranger.id.node);
                 self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &[refuse]));
             }
         }

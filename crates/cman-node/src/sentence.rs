@@ -1,5 +1,6 @@
 //! Sentences for operators: one place where events become words.
 
+use crate::gate::{Stranger, StrangerKind, StrangerNotice};
 use cman_proto::event::{Notice, Refusal, ViewChange};
 use cman_quorum::ViewVotes;
 use cman_types::{NodeId, NodeSet};
@@ -153,6 +154,28 @@ pub(crate) fn refusal(refusal: &Refusal, me: NodeId) -> String {
         RefuseReason::HeldOff => format!(
             "{who} for a while: it was lost again soon after it was taken in; look for what makes \
              {whom} fall silent (load, network, a stopped machine)"
+        ),
+    }
+}
+
+/// One sentence about nodes that spoke without being allowed to.
+pub(crate) fn strangers(notice: &StrangerNotice, config_version: u64) -> String {
+    let StrangerNotice { kind, named, others } = notice;
+    let who = |stranger: &Stranger| match kind {
+        StrangerKind::NotConfigured => format!("node {} at {}", stranger.id.node, stranger.address),
+        StrangerKind::SameNodeId => format!("a node at {}", stranger.address),
+    };
+    let mut all = named.iter().map(who).collect::<Vec<_>>().join(", ");
+    if *others > 0 {
+        all.push_str(&format!(" and {others} more"));
+    }
+    match kind {
+        StrangerKind::NotConfigured => format!(
+            "refused, because not in this configuration (version {config_version}): {all}; add \
+             what belongs to this cluster to cluster.conf on every node"
+        ),
+        StrangerKind::SameNodeId => format!(
+            "this node's id is used by {all} too; give each node its own nodeid in cluster.conf"
         ),
     }
 }
