@@ -7,6 +7,7 @@ use crate::{
     directory::Directory,
     engine::{Action, Engine, Outcome, Report},
     engine_thread::{EngineThread, Running},
+    health::DiskTrouble,
     hub::Hub,
     log::Log,
     node_setup, peers, record_file,
@@ -101,7 +102,8 @@ fn start(
     let (actions, queue) = sync_channel(ACTIONS_MAX);
     let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
     let (to_service, reports) = mpsc::channel(REPORTS_MAX);
-    let disk = start_disk(&args.state_dir, engine.clone())?;
+    let trouble: Arc<DiskTrouble> = Arc::default();
+    let disk = start_disk(&args.state_dir, engine.clone(), Arc::clone(&trouble))?;
     peers::resolve(&prepared.config, prepared.me.id, prepared.interface.address, engine.clone())?;
     let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
     let lease = Arc::new(prepared.lease);
@@ -138,6 +140,7 @@ fn start(
         memory_locked,
         realtime: running.realtime,
         notes,
+        disk: trouble,
         config_file: args.config.display().to_string(),
         state_dir: args.state_dir.display().to_string(),
     });
@@ -169,18 +172,22 @@ fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartErr
 }
 
 /// The thread that writes the state; what it did is told to the node.
-fn start_disk(dir: &Path, engine: Engine) -> Result<DiskThread, StartError> {
-    let mut said = false;
+fn start_disk(
+    dir: &Path,
+    engine: Engine,
+    trouble: Arc<DiskTrouble>,
+) -> Result<DiskThread, StartError> {
     let disk = DiskThread::spawn(dir.to_owned(), move |result| {
         let stored = match result {
             Ok(state) => {
-                said = false;
+                if trouble.set(None) {
+                    tracing::info!("the state directory can be written again");
+                }
                 Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: true }
             }
             Err((error, state)) => {
-                if !said {
+                if trouble.set(Some(error.to_string())) {
                     tracing::warn!("{error}; going on without, and trying again");
-                    said = true;
                 }
                 Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: false }
             }

@@ -137,7 +137,7 @@ const fn word(reason: Reason) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use cman_crypto::Plain;
     use cman_types::{Incarnation, Instant, Member, Salt, View, ViewId};
@@ -164,7 +164,7 @@ mod tests {
     }
 
     /// A node that says that it is in the view of `epoch`, with so many votes.
-    fn status(epoch: u64, votes: u32) -> node::Status {
+    pub(crate) fn status(epoch: u64, votes: u32) -> node::Status {
         let setup = node::Setup {
             me: NodeId::new(1).unwrap(),
             incarnation: Incarnation(1),

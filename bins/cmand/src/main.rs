@@ -25,6 +25,7 @@ mod detach;
 mod directory;
 mod engine;
 mod engine_thread;
+mod health;
 mod history;
 mod hub;
 mod log;

@@ -1,6 +1,11 @@
 //! The node's state in the words of clients.
 
-use crate::{context::Context, engine::Snapshot, startup::resident_bytes};
+use crate::{
+    context::Context,
+    engine::Snapshot,
+    health::{Network, alarms},
+    startup::resident_bytes,
+};
 use cman_io::clock;
 use cman_ipc::{
     nodes::{NodeState, NodeStatus, NodesReply, PathKind},
@@ -18,6 +23,8 @@ use std::time::Duration;
 pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
     let Snapshot { at, status } = snapshot;
     let config = &context.config;
+    let network = Network::look(context.interface.address, *at, status);
+    let rights = (context.memory_locked, context.realtime);
     StatusReply {
         cluster: config.cluster_name.clone(),
         cluster_id: config.cluster_id,
@@ -32,12 +39,12 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         quorum: quorum(*at, status),
         flags: flags(context, status),
         encrypted: config.encryption,
-        links: vec![link(context, status)],
+        links: vec![link(context, &network)],
         rejected_datagrams: rejected(status.rejected),
         daemon: daemon(context, status),
         hold_downs: hold_downs(*at, status),
         path_troubles: path_troubles(status),
-        alarms: Vec::new(),
+        alarms: alarms(&network, context.group, &context.disk, rights),
         disallowed: Vec::new(),
         promise: promise(&status.timing),
         active_subsystems: 0,
@@ -150,15 +157,14 @@ fn flags(context: &Context, status: &node::Status) -> Vec<Flag> {
     .collect()
 }
 
-fn link(context: &Context, status: &node::Status) -> LinkStatus {
-    let others = || status.nodes.iter().filter(|n| n.member.is_some() && n.id != context.me.id);
+fn link(context: &Context, network: &Network) -> LinkStatus {
     LinkStatus {
         id: 0,
         address: context.interface.address,
         port: context.config.port,
         multicast: context.group,
-        up: true,
-        multicast_heard: context.group.is_some() && others().any(|node| !node.multicast_dead),
+        up: network.down.is_none(),
+        multicast_heard: context.group.is_some() && network.multicast_heard,
     }
 }
 

@@ -44,11 +44,13 @@ impl Lab {
                 address,
                 multicast: true,
                 up: true,
+                running: true,
             },
             group: None,
             memory_locked: false,
             realtime: false,
             notes: Vec::new(),
+            disk: Arc::default(),
             config_file: String::new(),
             state_dir: String::new(),
         };

@@ -38,6 +38,15 @@ fn a_cluster_of_ipv6() -> Result<()> {
     Ok(())
 }
 
+/// What a node says of its link; of one that is down also why.
+fn expect_link(stage: &Stage, number: usize, up: bool) -> Result<()> {
+    let status = stage.cluster.node(number)?.status()?.raw;
+    ensure!(status["links"][0]["up"] == up, "the link is {}", status["links"]);
+    let alarms = status["alarms"].to_string();
+    ensure!(alarms.contains("no carrier") != up, "the alarms are {alarms}");
+    Ok(())
+}
+
 /// Pulls the cable of one node and plugs it in again.
 fn pull_cable(coordinator: bool) -> Result<()> {
     let _turn = turn::shared()?;
@@ -51,9 +60,11 @@ fn pull_cable(coordinator: bool) -> Result<()> {
     stage.watch.wait_inquorate(&[unplugged], since, SOON)?;
     stage.watch.wait_formed(&others, &others, since, SOON)?;
     ensure!(!stage.cluster.node(unplugged)?.status()?.quorum.quorate, "it claims quorum");
+    expect_link(&stage, unplugged, false)?;
     let since = now_ns();
     stage.cluster.lab().plug(unplugged, true)?;
     stage.watch.wait_formed(&stage.all, &stage.all, since, SOON)?;
+    expect_link(&stage, unplugged, true)?;
     Ok(())
 }
 
