@@ -66,6 +66,11 @@ pub(crate) enum StartError {
     Record { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", .path.display())]
     PidFile { path: PathBuf, source: io::Error },
+    #[error(
+        "this process may open {allowed} files, and needs {needed}; allow it more with `ulimit -n` \
+         or LimitNOFILE in its systemd unit"
+    )]
+    Descriptors { allowed: u64, needed: u64 },
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
     #[error("the system refuses a thread or descriptor: {0}")]
@@ -78,7 +83,8 @@ fn make_advice(error: &io::Error) -> String {
         io::ErrorKind::NotADirectory => {
             "a part of its path is no directory; move that away".to_owned()
         }
-        _ => format!("{error}; start as root"),
+        io::ErrorKind::PermissionDenied => format!("{error}; start as root"),
+        _ => error.to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From the command line to everything a daemon needs, or to the reason why it cannot start.
 //!
-//! In an order that lets each step fail without having touched what it need not: files are read
-//! before directories are made, directories are locked before anything in them is changed, this
+//! In an order that lets each step fail without having touched what it need not: files are read and
+//! names resolved (which may take long) before directories are made, directories are locked before anything in them is changed, this
 //! life is noted on disk last, and the published lease is cleared before the first datagram is
 //! sent. What a start that fails has made by then is taken away again ([`crate::directory`]).
 
@@ -23,9 +23,10 @@ use cman_io::{
     udp::{UdpConfig, UdpSockets},
 };
 use cman_types::Incarnation;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
     fs,
-    io::Read,
+    io::{self, Read},
     net::IpAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -37,6 +38,10 @@ const KEY_FILE: &str = "/etc/cluster/cman.key";
 const STATE_LOCK_FILE: &str = "state.lock";
 /// Far longer than any key file.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
+/// For the most clients there may be, and everything else.
+const DESCRIPTORS_WANTED: u64 = 512;
+/// For everything else and a few clients.
+const DESCRIPTORS_MIN: u64 = 64;
 /// A multicast stays on the link.
 const MULTICAST_TTL: u8 = 1;
 
@@ -66,13 +71,14 @@ pub(crate) struct Prepared {
 /// # Errors
 /// The first thing that is missing, but all problems of the configuration at once.
 pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
+    allow_descriptors()?;
     let config = read_config(&args.config)?;
     let me = find_me(args, &config)?;
     let cipher = make_cipher(args, &config)?;
+    let interface = own_interface(&config, &me)?;
     let mut notes = Vec::new();
     let mut run_dir = RunDir::acquire(&args.run_dir)?;
     let mut state_dir = lock_state_dir(&args.state_dir, &mut notes)?;
-    let interface = own_interface(&config, &me)?;
     let lease = LeaseWriter::create(run_dir.place_of_lease_page(), me.id)?;
     let group =
         (config.transport == Transport::Multicast).then(|| config.multicast_for(interface.address));
@@ -106,6 +112,22 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
         incarnation,
         notes,
     })
+}
+
+/// Takes as many descriptors as are wanted and allowed. Too few are told here, where it can be
+/// said in a sentence: libraries that run out of them panic.
+fn allow_descriptors() -> Result<(), StartError> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // Without a number there is no limit.
+    let wanted = DESCRIPTORS_WANTED.min(maximum.unwrap_or(u64::MAX));
+    if current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+            .map_err(io::Error::from)?;
+    }
+    if wanted < DESCRIPTORS_MIN {
+        return Err(StartError::Descriptors { allowed: wanted, needed: DESCRIPTORS_MIN });
+    }
+    Ok(())
 }
 
 fn read_config(path: &Path) -> Result<Config, StartError> {

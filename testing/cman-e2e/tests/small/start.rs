@@ -5,7 +5,8 @@ use cman_e2e::{attempt::refused, built, cluster::Cluster, conf::Conf, lab::Lab, 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    thread::sleep,
     time::Duration,
 };
 
@@ -86,6 +87,40 @@ fn a_failed_start_leaves_nothing_behind() -> Result<()> {
     // Before.
     let long = place.top.join("x".repeat(100));
     place.fails_in(&long, &[], &["107 bytes", "--run-dir"])
+}
+
+#[test]
+fn too_few_descriptors_are_told() -> Result<()> {
+    let _turn = turn::shared()?;
+    let place = Place::new()?;
+    let run = place.top.join("a/run");
+    let command = place.command(&run, &["--foreground"])?;
+    let limited = |most: u32| {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {most} && exec \"$@\""), "sh"]);
+        shell.arg(command.get_program()).args(command.get_args());
+        shell
+    };
+    for most in [16, 30, 63] {
+        refused(&mut limited(most), 1, &["may open", "needs 64", "ulimit"])?;
+    }
+    ensure!(tree(&place.top)?.is_empty(), "something was left behind");
+    Ok(())
+}
+
+#[test]
+fn who_ends_a_start_that_waits_finds_nothing() -> Result<()> {
+    let _turn = turn::shared()?;
+    let place = Place::new()?;
+    place.cluster.lab().write_hosts(1, "127.0.0.1 localhost\n")?;
+    let mut command = place.command(&place.top.join("a/run"), &["--foreground"])?;
+    let mut waiting = command.stderr(Stdio::null()).spawn()?;
+    sleep(Duration::from_secs(2));
+    ensure!(waiting.try_wait()?.is_none(), "it did not wait for its name");
+    waiting.kill()?;
+    waiting.wait()?;
+    ensure!(tree(&place.top)?.is_empty(), "something was left behind");
+    Ok(())
 }
 
 #[test]
