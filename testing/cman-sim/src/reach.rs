@@ -73,6 +73,7 @@ places! {
     Twins, 20, "second nodes with the id of a member";
     LateHellos, 20, "joins whose hellos came later";
     DeafStarters, 20, "held off nodes that went deaf";
+    Echoes, 20, "first words of dead lives said again";
     HeavySleepers, 10, "coordinators with most votes that slept over and over";
     LiveAfterHeal, 990, "clusters whole again after the faults";
     TimedCrashes, 300, "crashes in a quiet cluster, timed";

@@ -39,7 +39,7 @@ pub struct Story {
 }
 
 /// All stories.
-pub const ALL: [Story; 8] = [
+pub const ALL: [Story; 9] = [
     promises::FORGOTTEN,
     promises::CUT_OFF,
     removed::OLDER_BASIS,
@@ -47,6 +47,7 @@ pub const ALL: [Story; 8] = [
     strangers::TWIN,
     strangers::LATE_HELLO,
     strangers::DEAF_STARTER,
+    strangers::ECHOES,
     members::HEAVY_SLEEPER,
 ];
 

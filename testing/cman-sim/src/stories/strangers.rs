@@ -47,6 +47,38 @@ pub(super) const DEAF_STARTER: Story = Story {
     tell: deaf_starter,
 };
 
+/// Security: an answer proves something only if it answers the challenge that was asked.
+pub(super) const ECHOES: Story = Story {
+    name: "echoes",
+    text: "a node restarts and coordinates, and the first words of its lives are said again",
+    cluster: || Cluster::plain(4),
+    place: Place::Echoes,
+    tell: echoes,
+};
+
+fn echoes(world: &mut World, _: &mut Prng) -> Told {
+    heal(world)?;
+    let span = token(world) * 2;
+    world.run_for(span)?;
+    let host = world.draw_host();
+    for _ in 0..2 {
+        world.crash(host);
+        world.run_for(Duration::from_millis(100))?;
+        world.start(host);
+        _ = comes_true(world, span, is_whole)?;
+    }
+    // It coordinates from now on, so that a new life of it would concern everybody.
+    world.crash_together(&others(world, &[host]));
+    world.run_for(span)?;
+    heal(world)?;
+    world.run_for(span)?;
+    for _ in 0..4 {
+        world.replay_births();
+        stay_quiet(world, span / 2)?;
+    }
+    Ok(true)
+}
+
 /// A node that does not coordinate.
 fn any_member(world: &World, prng: &mut Prng) -> Option<usize> {
     let first = faults::coordinator(world)?;
