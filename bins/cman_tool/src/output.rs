@@ -22,7 +22,20 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
 /// Says something to a person, as one line on standard error.
 pub(crate) fn talk(line: &str) {
     // Where even that is full or gone the exit code has to do.
-    let _lost = writeln!(io::stderr().lock(), "{line}");
+    let _lost = writeln!(io::stderr().lock(), "{}", harmless(line));
+}
+
+/// The text without what terminals obey: file names and other words of users may hold anything.
+fn harmless(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }
 
 /// Prints one JSON object on one line, and flushes.

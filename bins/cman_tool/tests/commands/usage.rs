@@ -33,6 +33,13 @@ fn a_full_place_for_talk_is_no_reason_to_die() {
 }
 
 #[test]
+fn what_users_type_does_nothing_to_their_terminal() {
+    let machine = Machine::new();
+    let said = machine.run("status --run-dir \u{1b}[31mred").failed(1);
+    assert!(said.contains("\\u{1b}[31mred/cman.sock"), "{said}");
+}
+
+#[test]
 fn verbs_of_a_later_release_are_known() {
     let machine = Machine::new();
     for line in ["expected -e 3", "-e 3 expected", "votes -v 2", "services", "debug 3", "expected"]
