@@ -5,11 +5,12 @@ use cman_quorum::lease::SendTimes;
 use cman_types::{Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::{
     Frame,
-    frame::{Beat, Echo, MemberBeat, Moved},
+    frame::{Beat, MemberBeat, Moved},
 };
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::beat::echoed;
 use crate::{
     engine::Engine,
     event::{Notice, Via},
@@ -86,20 +87,6 @@ pub(crate) fn deputies(view: &View) -> Vec<MemberId> {
 /// By what the members stand in for the coordinator: the lowest first.
 const fn seniority(id: &MemberId) -> (Incarnation, NodeId) {
     (id.incarnation, id.node)
-}
-
-/// Which member beat of the member at this place the hub heard last, if the beat tells.
-fn echoed(beat: &Beat, index: usize) -> Option<AnswerId> {
-    let mut ahead = index.checked_sub(usize::from(beat.echoes_from))?;
-    for echo in &beat.echoes {
-        let members = usize::from(echo.members);
-        if ahead < members {
-            let number = beat.number.wrapping_sub(u32::from(echo.age));
-            return (echo.age != Echo::NONE).then_some((number, echo.answer));
-        }
-        ahead -= members;
-    }
-    None
 }
 
 impl Engine {

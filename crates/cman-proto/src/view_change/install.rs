@@ -4,7 +4,7 @@ use cman_quorum::lease::member::Handover;
 use cman_types::{Instant, Member, MemberId, NodeId, NodeSet, View};
 use cman_wire::frame::{Change, Plan, Propose, Reason};
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     engine::Engine,
@@ -108,12 +108,13 @@ impl Engine {
     fn remember_in_holds(&mut self, now: Instant, event: &ViewChange, old: Option<&View>) {
         let was_coordinator = old.map(|view| view.id.coordinator.node);
         let token = self.cfg.timing.token;
+        let left: NodeSet = event.left.iter().copied().collect();
         // Who finds itself in the smaller part has no reason to blame the others.
         let larger = old.is_none_or(|old| event.view.members.len() * 2 >= old.members.len());
         for change in &event.changes {
             match change.reason {
                 Reason::Silent | Reason::Unresponsive | Reason::Parted => {
-                    if larger && event.left.contains(&change.node) {
+                    if larger && left.contains(change.node) {
                         self.holds.lost(now, change.node, token);
                         if was_coordinator == Some(change.node) {
                             self.silent_hubs.insert(change.node, now + token * 4);
@@ -150,7 +151,9 @@ fn describe(
         .filter(|id| !came.contains(id))
         .map(|id| id.node)
         .collect();
-    let told = |node: NodeId| propose.changes.iter().find(|change| change.node == node).cloned();
+    let told: BTreeMap<NodeId, &Change> =
+        propose.changes.iter().rev().map(|change| (change.node, change)).collect();
+    let told = |node: NodeId| told.get(&node).copied().cloned();
     let guess = |node: NodeId, reason: Reason| Change {
         node,
         reason,

@@ -588,7 +588,7 @@ impl World {
             self.scratch.extend_from_slice(&datagram.bytes);
             let (from, lane) = (datagram.from, datagram.lane);
             life.node.handle_datagram(local, from, lane, datagram.multicast, &mut self.scratch);
-            host.read += 1;
+            host.read.add(&datagram);
         }
         life.node.handle_drained(local);
         if life.node.poll_timeout().is_some_and(|at| at <= local) {
