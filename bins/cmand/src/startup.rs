@@ -1,9 +1,10 @@
 //! From the command line to everything a daemon needs, or to the reason why it cannot start.
 //!
 //! In an order that lets each step fail without having touched what it need not: files are read and
-//! names resolved (which may take long) before directories are made, directories are locked before anything in them is changed, this
-//! life is noted on disk last, and the published lease is cleared before the first datagram is
-//! sent. What a start that fails has made by then is taken away again ([`crate::directory`]).
+//! names resolved (which may take long) before directories are made, directories are locked before
+//! anything in them is changed, this life is noted on disk last, and the published lease is cleared
+//! before the first datagram is sent. What a start that fails has made by then is taken away again
+//! ([`crate::directory`]).
 
 use crate::{
     args::Args,
@@ -198,7 +199,8 @@ fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Director
         Err(error) => {
             let shown = dir.display();
             let text = format!(
-                "cannot use the state directory {shown}: {error}; no state is kept: choose another place with --state-dir"
+                "cannot use the state directory {shown}: {error}; no state is kept: choose another \
+                 place with --state-dir"
             );
             tracing::warn!("{text}");
             notes.push(text);

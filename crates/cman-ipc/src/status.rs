@@ -46,8 +46,8 @@ pub struct StatusReply {
     pub hold_downs: Vec<HoldDown>,
     /// Nodes that are heard, but not in the way that is configured.
     pub path_troubles: Vec<PathTrouble>,
-    /// What an operator should act upon, one sentence each: a link that is down, multicast that does
-    /// not pass, a disk that fails, priority or memory that could not be had.
+    /// What an operator should act upon, one sentence each: a link that is down, multicast that
+    /// does not pass, a disk that fails, priority or memory that could not be had.
     pub alarms: Vec<String>,
     /// Names of nodes whose state must not be merged with ours.
     pub disallowed: Vec<String>,
