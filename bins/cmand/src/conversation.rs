@@ -6,6 +6,7 @@ use crate::{
     hub::{EventBytes, Subscription},
 };
 use cman_ipc::{Decoder, ErrorCode, ErrorReply, Hello, Message, Reply, Request, Welcome, encode};
+use rustix::net::{SendFlags, send};
 use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -57,9 +58,8 @@ enum End {
 /// Tells a client that there is no room for it, and waits a moment until it has heard that: were
 /// the connection closed at once, a client that has yet to speak would take us for dead.
 pub(crate) async fn turn_away(mut stream: UnixStream) {
+    say_no_room(&stream);
     let talk = async {
-        let reply = Message::Reply(Reply::Error(answer::too_many_clients()));
-        stream.write_all(&encode(&reply).map_err(io::Error::other)?).await?;
         stream.shutdown().await?;
         let mut ignored = [0; READ_BYTES];
         while stream.read(&mut ignored).await? > 0 {}
@@ -67,6 +67,16 @@ pub(crate) async fn turn_away(mut stream: UnixStream) {
     };
     // It may be gone already, or never go.
     let _either = timeout(TURN_AWAY_LIMIT, talk).await;
+}
+
+/// Tells a client that there is no room for it, without waiting.
+pub(crate) fn say_no_room(stream: &UnixStream) {
+    let reply = Message::Reply(Reply::Error(answer::too_many_clients()));
+    if let Ok(bytes) = encode(&reply) {
+        // Past the runtime, which does not know yet that a new connection can be written to. It
+        // has room for so little, unless its other end is gone already.
+        let _gone = send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
+    }
 }
 
 /// Serves one client until it goes, misbehaves, or `ending` is set.

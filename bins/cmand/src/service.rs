@@ -215,11 +215,13 @@ impl Service {
         }
     }
 
-    /// Tells a client why it is not served. Beyond a few at a time they are only hung up on.
+    /// Tells a client why it is not served. Beyond a few at a time they are hung up on at once.
     fn turn_away(&mut self, stream: UnixStream) {
         while self.turned_away.try_join_next().is_some() {}
         if self.turned_away.len() < TURNED_AWAY_MAX {
             self.turned_away.spawn(conversation::turn_away(stream));
+        } else {
+            conversation::say_no_room(&stream);
         }
     }
 

@@ -261,3 +261,15 @@ async fn who_is_turned_away_and_does_not_go_is_hung_up_on() {
     assert!(hung_up.is_ok(), "it waits for a client that says nothing");
     drop(ours);
 }
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_hung_up_on_at_once_hears_why_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let stream = UnixStream::connect(&path).await.unwrap();
+    say_no_room(&listener.accept().await.unwrap().0);
+    let mut client = Client { stream, decoder: Decoder::new() };
+    assert_eq!(client.hear_error().await, ErrorCode::Busy);
+    assert_eq!(client.hear().await, None);
+}

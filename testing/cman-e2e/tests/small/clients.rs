@@ -59,6 +59,9 @@ fn the_daemon_survives_its_clients() -> Result<()> {
         .map_while(|_| UnixStream::connect(run_dir.join("cman.sock")).ok())
         .collect();
     ensure!(silent.len() > 10, "only {} clients may connect at once", silent.len());
+    // Who finds no room hears that, and administrators find room.
+    refused(node.tool_command().arg("status"), 1, &["too many clients"])?;
+    refused(node.tool_command().args(["kill", "-n", "nobody"]), 1, &["no node nobody"])?;
     drop(silent);
     // Those who are gone make room; until then the daemon may turn others away.
     let asked = Instant::now();
