@@ -98,12 +98,19 @@ fn silence(silent: Duration, token: Duration) -> Option<String> {
     })
 }
 
+/// What the system allows this daemon, so that it is not late.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Rights {
+    pub(crate) memory_locked: bool,
+    pub(crate) realtime: bool,
+}
+
 /// What an operator should act upon, one sentence each.
 pub(crate) fn alarms(
     network: &Network,
     group: Option<IpAddr>,
     disk: &DiskTrouble,
-    (memory_locked, realtime): (bool, bool),
+    rights: Rights,
 ) -> Vec<String> {
     let multicast = group.filter(|_| network.multicast_dead).map(|group| {
         format!(
@@ -114,12 +121,12 @@ pub(crate) fn alarms(
     let disk = disk.get().map(|what| {
         format!("{what}; a restart may find an old state, which costs nothing but time")
     });
-    let priority = (!realtime).then(|| {
+    let priority = (!rights.realtime).then(|| {
         "the protocol has no real-time priority, so that load can make this node late; the notes \
          in `cman_tool status -l` say why"
             .to_owned()
     });
-    let memory = (!memory_locked).then(|| {
+    let memory = (!rights.memory_locked).then(|| {
         "the daemon's memory is not locked, so that swapping can make this node late; the notes \
          in `cman_tool status -l` say why"
             .to_owned()
@@ -193,16 +200,19 @@ mod tests {
     fn alarms_are_what_is_wrong_and_nothing_else() {
         let group = Some("239.192.12.97".parse().unwrap());
         let (net0, disk) = (interface(), DiskTrouble::default());
+        let rights = |memory_locked, realtime| Rights { memory_locked, realtime };
         let network = |dead: bool| judge(Some(Some(&net0)), &heard(Some(Duration::ZERO), dead));
-        assert_eq!(alarms(&network(false), group, &disk, (true, true)), [""; 0]);
+        assert_eq!(alarms(&network(false), group, &disk, rights(true, true)), [""; 0]);
         let told = |network: Network, rights| alarms(&network, group, &disk, rights).join("\n");
-        assert!(told(network(true), (true, true)).contains("239.192.12.97 does not pass"));
-        assert!(told(network(false), (true, false)).contains("real-time"));
-        assert!(told(network(false), (false, true)).contains("not locked"));
+        assert!(told(network(true), rights(true, true)).contains("239.192.12.97 does not pass"));
+        assert!(told(network(false), rights(true, false)).contains("real-time"));
+        assert!(told(network(false), rights(false, true)).contains("not locked"));
         assert!(disk.set(Some("cannot write /x/state: full".to_owned())));
         assert!(!disk.set(Some("cannot write /x/state: still full".to_owned())));
-        assert!(told(network(false), (true, true)).starts_with("cannot write /x/state: still"));
+        assert!(
+            told(network(false), rights(true, true)).starts_with("cannot write /x/state: still")
+        );
         assert!(disk.set(None));
-        assert_eq!(told(network(false), (true, true)), "");
+        assert_eq!(told(network(false), rights(true, true)), "");
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     engine::Snapshot,
-    health::{Network, alarms},
+    health::{Network, Rights, alarms},
     startup::resident_bytes,
 };
 use cman_io::clock;
@@ -24,7 +24,7 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
     let Snapshot { at, status } = snapshot;
     let config = &context.config;
     let network = Network::look(context.interface.address, *at, status);
-    let rights = (context.memory_locked, context.realtime);
+    let rights = Rights { memory_locked: context.memory_locked, realtime: context.realtime };
     StatusReply {
         cluster: config.cluster_name.clone(),
         cluster_id: config.cluster_id,
