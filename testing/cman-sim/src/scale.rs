@@ -135,7 +135,10 @@ pub fn report(sizes: &[usize], as_json: bool) -> Result<bool, Violation> {
 }
 
 fn as_object(load: &Load) -> serde_json::Value {
-    let rate = |rate: Rate| json!({ "datagrams": rate.datagrams, "bytes": rate.bytes, "frames": rate.frames });
+    let rate = |rate: Rate| {
+        let Rate { datagrams, bytes, frames } = rate;
+        json!({ "datagrams": datagrams, "bytes": bytes, "frames": frames })
+    };
     let rates = |rates: Rates| json!({ "sent": rate(rates.sent), "read": rate(rates.read) });
     json!({
         "nodes": load.nodes,

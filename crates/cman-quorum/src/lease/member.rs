@@ -105,8 +105,8 @@ impl MemberLease {
     ///
     /// Its own lease runs on only if nobody that was left out can hold one: no member of the new
     /// view is bound by a promise to a hub that did not come along, and no such hub told this node
-    /// of a lease (which it may do though this node has granted nothing yet). So it is after a whole
-    /// token of silence, and so no quorum is lost when a node dies.
+    /// of a lease (which it may do though this node has granted nothing yet). So it is after a
+    /// whole token of silence, and so no quorum is lost when a node dies.
     pub fn hand_over(&mut self, now: Instant, handover: &Handover<'_>) {
         self.promises.retain(|_, until| *until > now);
         self.told.retain(|_, until| *until > now);

@@ -8,7 +8,6 @@
 //! grants they are does not matter, also of a node that has left since: a promise is a promise.
 
 use cman_types::NodeId;
-use std::collections::BTreeSet;
 
 use crate::{
     clock::{ERROR_MAX, PERFECT, Real, nanos},
@@ -32,13 +31,16 @@ pub fn rests_on_grants(history: &History, host: &Host, needed: u32) -> Check {
     let length = nanos(host.cluster.lease()) * PERFECT / (PERFECT + ERROR_MAX) + SLACK;
     let since = host.claim.until.saturating_sub(length);
     let fresh = history.granted.iter().filter(|&(_, &at)| at >= since);
-    let mut granters: BTreeSet<NodeId> = fresh.map(|(member, _)| member.node).collect();
+    let mut granters: Vec<NodeId> = fresh.map(|(member, _)| member.node).collect();
     let lately = since.saturating_sub(2 * nanos(host.cluster.beat()));
     let is_hub = history.spoke_as_hub.get(&me).is_some_and(|&at| at >= lately);
     if view.id.coordinator == me || is_hub {
         // A hub grants itself without a word, whenever it counts.
-        granters.insert(me.node);
+        granters.push(me.node);
     }
+    // Several lives of a node count once.
+    granters.sort_unstable();
+    granters.dedup();
     let votes: u32 = granters.iter().map(|node| host.cluster.votes_of(*node)).sum();
     if votes >= needed {
         return Ok(());
