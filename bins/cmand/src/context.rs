@@ -1,6 +1,12 @@
 //! What the service thread knows besides what it asks the engine.
 
-use crate::{engine::Engine, health::DiskTrouble, history::History, hub::Hub, log::Log};
+use crate::{
+    engine::Engine,
+    health::{Carrier, DiskTrouble},
+    history::History,
+    hub::Hub,
+    log::Log,
+};
 use cman_config::{Config, NodeConfig};
 use cman_io::{clock, interface::Interface, lease_page::LeaseWriter};
 use std::{
@@ -25,6 +31,7 @@ pub(crate) struct Context {
     /// What could not be had, one sentence each.
     pub(crate) notes: Vec<String>,
     pub(crate) disk: Arc<DiskTrouble>,
+    pub(crate) carrier: Carrier,
     pub(crate) config_file: String,
     pub(crate) state_dir: String,
 }

@@ -7,7 +7,7 @@ use crate::{
     directory::Directory,
     engine::{Action, Engine, Outcome, Report},
     engine_thread::{EngineThread, Running},
-    health::DiskTrouble,
+    health::{Carrier, DiskTrouble},
     hub::Hub,
     log::Log,
     node_setup, peers, record_file,
@@ -141,6 +141,7 @@ fn start(
         realtime: running.realtime,
         notes,
         disk: trouble,
+        carrier: Carrier::default(),
         config_file: args.config.display().to_string(),
         state_dir: args.state_dir.display().to_string(),
     });

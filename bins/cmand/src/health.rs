@@ -1,6 +1,6 @@
 //! What an operator should act upon: the link, and alarms.
 
-use cman_io::interface::{Interface, interfaces};
+use cman_io::interface::{Interface, interface_of};
 use cman_node as node;
 use cman_types::Instant;
 use std::{
@@ -27,6 +27,30 @@ impl DiskTrouble {
     }
 }
 
+/// How long a look at the interfaces counts: a machine may have thousands, and clients that ask
+/// all the time.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
+
+/// The interface that carries this node's address, looked for again when that is due.
+#[derive(Debug, Default)]
+pub(crate) struct Carrier(Mutex<Option<(Instant, Found)>>);
+
+/// Outside: whether the system tells; inside: whether there is one.
+type Found = Option<Option<Interface>>;
+
+impl Carrier {
+    fn of(&self, own: IpAddr, now: Instant) -> Found {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = last.as_ref().filter(|(at, _)| now.since(*at) < LOOK_AGAIN_AFTER)
+        {
+            return found.clone();
+        }
+        let found = interface_of(own).ok();
+        *last = Some((now, found.clone()));
+        found
+    }
+}
+
 /// How this node's network looks at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Network {
@@ -40,10 +64,14 @@ pub(crate) struct Network {
 
 impl Network {
     /// Looks at the interface that carries the address `own`, and at what was heard of others.
-    pub(crate) fn look(own: IpAddr, now: Instant, status: &node::Status) -> Self {
-        let found = interfaces().ok();
-        let carrier = found.as_ref().map(|all| all.iter().find(|one| one.address == own));
-        Self::judge(own, carrier, now, status)
+    pub(crate) fn look(
+        own: IpAddr,
+        carrier: &Carrier,
+        now: Instant,
+        status: &node::Status,
+    ) -> Self {
+        let found = carrier.of(own, now);
+        Self::judge(own, found.as_ref().map(Option::as_ref), now, status)
     }
 
     /// `carrier` is what carries the address; the outer `None` if the system does not tell.
@@ -194,6 +222,18 @@ mod tests {
         assert!(down(Some(Some(&net0)), &silent).contains("3000 ms"));
         // What is not known is no reason to complain.
         assert_eq!(judge(None, &heard(None, false)).down, None);
+    }
+
+    #[test]
+    fn the_interfaces_are_not_looked_at_all_the_time() {
+        let carrier = Carrier::default();
+        let nowhere = "192.0.2.77".parse().unwrap();
+        assert_eq!(carrier.of(nowhere, NOW), Some(None));
+        // Put there by hand: only a new look finds out that it is not so.
+        *carrier.0.lock().unwrap() = Some((NOW, Some(Some(interface()))));
+        let soon = NOW + LOOK_AGAIN_AFTER / 2;
+        assert_eq!(carrier.of(nowhere, soon), Some(Some(interface())));
+        assert_eq!(carrier.of(nowhere, NOW + LOOK_AGAIN_AFTER), Some(None));
     }
 
     #[test]

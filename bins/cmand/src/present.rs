@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
     let Snapshot { at, status } = snapshot;
     let config = &context.config;
-    let network = Network::look(context.interface.address, *at, status);
+    let network = Network::look(context.interface.address, &context.carrier, *at, status);
     let rights = Rights { memory_locked: context.memory_locked, realtime: context.realtime };
     StatusReply {
         cluster: config.cluster_name.clone(),

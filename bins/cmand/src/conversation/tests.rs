@@ -51,6 +51,7 @@ impl Lab {
             realtime: false,
             notes: Vec::new(),
             disk: Arc::default(),
+            carrier: Default::default(),
             config_file: String::new(),
             state_dir: String::new(),
         };
