@@ -4,14 +4,15 @@
 //! rule of the protocol. It is applied to a copy of the sources, the simulator is built from
 //! them and run: seeds, then faults that never end, then the scenarios that the patch names. What
 //! the sources break without the mutant does not count as caught. A mutant that survives, does not
-//! apply or does not build is a failure.
+//! apply or does not build is a failure; so is one that only a scenario catches, unless its patch
+//! says why seeds cannot.
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
     time::Instant,
@@ -40,6 +41,8 @@ struct Mutant {
     caught_by: String,
     /// Scenarios that must notice if no seed does.
     scenarios: Vec<String>,
+    /// Why no seed can notice, if that is so.
+    beyond_seeds: Option<String>,
     /// The files it changes.
     files: Vec<PathBuf>,
 }
@@ -55,11 +58,33 @@ enum Fate {
     Useless(String),
 }
 
-/// Where a mutant was caught, and by what.
+/// Where a mutant was caught, and by which checker.
 #[derive(Debug, PartialEq, Eq)]
 struct Catch {
-    at: String,
+    at: Place,
     by: String,
+}
+
+/// Where a mutant was caught.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    /// By a life of a cluster with faults that come and go.
+    Seed(u32),
+    /// By one with a fault that never ends.
+    Permanent(u32),
+    /// Only by a scenario with this name.
+    Scenario(String),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Seed(seed) => format!("seed {seed}"),
+            Self::Permanent(seed) => format!("permanent seed {seed}"),
+            Self::Scenario(name) => format!("scenario {name}"),
+        };
+        f.pad(&text)
+    }
 }
 
 /// Runs the mutants and prints a table.
@@ -72,23 +97,65 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     fs::copy(copy.mutated(), &copy.sound).context("cannot keep the simulator without faults")?;
     let width = |of: fn(&Mutant) -> &str| mutants.iter().map(|m| of(m).len()).max().unwrap_or(0);
     let (name, rule) = (width(|mutant| &mutant.name), width(|mutant| &mutant.rule));
-    println!("\n{:<name$}  {:<rule$}  {:<25}  checker", "mutant", "rule", "caught at");
-    let mut uncaught = 0;
+    println!("\n{:<name$}  {:<rule$}  {:<24}  checker", "mutant", "rule", "caught at");
+    let (mut caught, mut uncaught) = (Vec::new(), 0);
     for mutant in &mutants {
         let start = Instant::now();
         let fate = copy.fate(mutant, options.seeds)?;
-        let (at, by) = match &fate {
-            Fate::Caught(Catch { at, by }) => (at.as_str(), by.clone()),
-            Fate::Survived => ("SURVIVED", format!("{} should have noticed", mutant.caught_by)),
-            Fate::Useless(why) => ("USELESS", why.clone()),
-        };
+        let (at, by) = fate.told(mutant);
         let seconds = start.elapsed().as_secs();
-        println!("{:<name$}  {:<rule$}  {at:<25}  {by} ({seconds} s)", mutant.name, mutant.rule);
-        uncaught += usize::from(!matches!(fate, Fate::Caught(_)));
+        println!("{:<name$}  {:<rule$}  {at:<24}  {by} ({seconds} s)", mutant.name, mutant.rule);
+        match fate {
+            Fate::Caught(catch) if is_enough(mutant, &catch.at) => caught.push(catch.at),
+            _ => uncaught += 1,
+        }
     }
-    ensure!(uncaught == 0, "{uncaught} of {} mutants were not caught", mutants.len());
-    println!("\nall {} mutants were caught", mutants.len());
+    println!("\n{}", totals(&caught, uncaught, options.seeds));
+    ensure!(uncaught == 0, "{uncaught} of {} mutants were not caught as they must", mutants.len());
     Ok(())
+}
+
+impl Fate {
+    /// The two last columns of the table.
+    fn told(&self, mutant: &Mutant) -> (String, String) {
+        match self {
+            Self::Caught(Catch { at, by }) if is_enough(mutant, at) => (at.to_string(), by.clone()),
+            Self::Caught(Catch { at, by }) => {
+                (at.to_string(), format!("{by}: NO SEED, and the patch does not say why"))
+            }
+            Self::Survived => {
+                ("SURVIVED".to_owned(), format!("{} should have noticed", mutant.caught_by))
+            }
+            Self::Useless(why) => ("USELESS".to_owned(), why.clone()),
+        }
+    }
+}
+
+/// Whether it is enough that the mutant was caught there.
+const fn is_enough(mutant: &Mutant, at: &Place) -> bool {
+    !matches!(at, Place::Scenario(_)) || mutant.beyond_seeds.is_some()
+}
+
+/// How many were caught by what, and how many seeds that took.
+fn totals(caught: &[Place], uncaught: usize, seeds: u32) -> String {
+    let seed = |place: &Place| match place {
+        Place::Seed(seed) | Place::Permanent(seed) => Some(*seed),
+        Place::Scenario(_) => None,
+    };
+    let count = |which: fn(&Place) -> bool| caught.iter().filter(|&place| which(place)).count();
+    let mut sorted: Vec<u32> = caught.iter().filter_map(seed).map(|seed| seed + 1).collect();
+    sorted.sort_unstable();
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+    format!(
+        "{} mutants: {} caught by seeds with faults that come and go, {} by seeds with faults that \
+         never end, {} by scenarios only, {uncaught} not caught\n\
+         seeds needed: {median} in the middle, {} at most, {seeds} allowed",
+        caught.len() + uncaught,
+        count(|place| matches!(place, Place::Seed(_))),
+        count(|place| matches!(place, Place::Permanent(_))),
+        count(|place| matches!(place, Place::Scenario(_))),
+        sorted.last().copied().unwrap_or(0),
+    )
 }
 
 /// All mutants, by name.
@@ -120,7 +187,7 @@ fn chosen(mut mutants: Vec<Mutant>, names: &[String]) -> Result<Vec<Mutant>> {
 }
 
 /// Reads the header of a patch: lines `# rule: ...`, `# caught-by: ...`, perhaps `# scenario: ...`
-/// (several names, or several lines), and a description.
+/// (several names, or several lines) and `# beyond-seeds: ...`, and a description.
 fn parse(name: &str, text: &str) -> Result<Mutant> {
     let header = |key: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(&format!("# {key}: ")));
@@ -134,7 +201,8 @@ fn parse(name: &str, text: &str) -> Result<Mutant> {
     let (rule, caught_by) = (header("rule")?, header("caught-by")?);
     let named = text.lines().filter_map(|line| line.strip_prefix("# scenario: "));
     let scenarios = named.flat_map(str::split_whitespace).map(str::to_owned).collect();
-    Ok(Mutant { name: name.to_owned(), rule, caught_by, scenarios, files })
+    let beyond_seeds = header("beyond-seeds").ok();
+    Ok(Mutant { name: name.to_owned(), rule, caught_by, scenarios, beyond_seeds, files })
 }
 
 /// A copy of the sources that may be broken, with a build directory that lasts, so that each
@@ -211,6 +279,8 @@ impl Copy {
         let mut cargo = repository::cargo();
         cargo.args(["build", "--quiet", "--profile", "sim", "--package", "cman-sim"]);
         cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.build);
+        // A mutant changes a few lines: incrementally it builds in seconds instead of minutes.
+        cargo.env("CARGO_INCREMENTAL", "1").env("CARGO_PROFILE_SIM_DEBUG", "0");
         succeed(&mut cargo, "it does not build")
     }
 
@@ -247,15 +317,29 @@ impl Copy {
             let Some(said) = self.run(&self.mutated(), &[&all[..], &only].concat())? else {
                 return Ok(None);
             };
-            let (seed, catch) = seed_catch(&said).context("the simulator names no seed")?;
+            let Failure { seed, by, whole } =
+                first_failure(&said).context("the simulator names no seed")?;
+            self.replay(&whole, &only)?;
+            let at = if only.is_empty() { Place::Seed(seed) } else { Place::Permanent(seed) };
             let first = seed.to_string();
             let one = ["run", "--json", "--from", &first, "--seeds", "1"];
             if self.run(&self.sound, &[&one[..], &only].concat())?.is_none() {
-                return Ok(Some(catch));
+                return Ok(Some(Catch { at, by }));
             }
             from = seed.saturating_add(1);
         }
         Ok(None)
+    }
+
+    /// Runs a seed again, as the line about its failure says: the same must go wrong.
+    fn replay(&self, failure: &Value, only: &[&str]) -> Result<()> {
+        let text = |key: &str| failure.get(key).map(Value::to_string).unwrap_or_default();
+        let (seed, nodes) = (text("seed"), text("nodes"));
+        let one = ["run", "--json", "--seeds", "1", "--from", &seed, "--nodes", &nodes];
+        let again = self.run(&self.mutated(), &[&one[..], only].concat())?;
+        let again = again.as_ref().and_then(first_failure).map(|failure| failure.whole);
+        ensure!(again.as_ref() == Some(failure), "seed {seed} goes otherwise when it is replayed");
+        Ok(())
     }
 
     /// Runs a simulator once. `None` if it found nothing; else the object that it printed, or, if
@@ -277,14 +361,24 @@ impl Copy {
     }
 }
 
-/// The first failure in what `cman-sim run --json` printed, and its seed.
-fn seed_catch(said: &Value) -> Option<(u32, Catch)> {
+/// A seed that failed.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    seed: u32,
+    /// Which checker said so.
+    by: String,
+    /// All that is told of it.
+    whole: Value,
+}
+
+/// The lowest seed that failed by what `cman-sim run --json` printed.
+fn first_failure(said: &Value) -> Option<Failure> {
     let failures = said.get("failures")?.as_array()?;
     let failure =
         failures.iter().min_by_key(|failure| failure.get("seed").and_then(Value::as_u64))?;
     let seed = u32::try_from(failure.get("seed")?.as_u64()?).ok()?;
     let by = failure.get("invariant")?.as_str()?.to_owned();
-    Some((seed, Catch { at: format!("seed {seed}"), by }))
+    Some(Failure { seed, by, whole: failure.clone() })
 }
 
 /// What `cman-sim scenario --json` found broken.
@@ -292,7 +386,7 @@ fn scenario_catch(said: &Value) -> Option<Catch> {
     let (name, by) = (said.get("scenario")?.as_str()?, said.get("broken")?.as_str()?);
     // "invariant at so many s ...": where and who is of no interest here.
     let by = by.split_once(" at ").map_or(by, |(invariant, _)| invariant);
-    Some(Catch { at: format!("scenario {name}"), by: by.to_owned() })
+    Some(Catch { at: Place::Scenario(name.to_owned()), by: by.to_owned() })
 }
 
 /// Runs a command that must succeed; otherwise the reason, in one line.
@@ -328,18 +422,37 @@ mod tests {
     fn the_lowest_seed_is_told() {
         let said = r#"{ "failures": [ { "seed": 9, "invariant": "b" },
                                       { "seed": 7, "invariant": "a" } ] }"#;
-        let (seed, catch) = seed_catch(&serde_json::from_str(said).unwrap()).unwrap();
-        assert_eq!((seed, catch.at.as_str(), catch.by.as_str()), (7, "seed 7", "a"));
-        let nothing = json!({ "failures": [] });
-        assert_eq!(seed_catch(&nothing), None);
+        let first = first_failure(&serde_json::from_str(said).unwrap()).unwrap();
+        assert_eq!((first.seed, first.by.as_str()), (7, "a"));
+        assert_eq!(first_failure(&json!({ "failures": [] })), None);
     }
 
     #[test]
     fn what_a_scenario_breaks_is_told_in_short() {
         let said = json!({ "broken": "freshness at 9.4 s n1: late", "scenario": "x" });
         let catch = scenario_catch(&said).unwrap();
-        assert_eq!((catch.at.as_str(), catch.by.as_str()), ("scenario x", "freshness"));
+        assert_eq!((catch.at, catch.by.as_str()), (Place::Scenario("x".into()), "freshness"));
         assert_eq!(scenario_catch(&json!({ "broken": null, "scenario": "x" })), None);
+    }
+
+    #[test]
+    fn a_scenario_alone_is_enough_only_with_a_reason() {
+        let (seed, scenario) = (Place::Seed(499), Place::Scenario("x".to_owned()));
+        let mutant = parse("x", PATCH).unwrap();
+        assert!(is_enough(&mutant, &seed) && !is_enough(&mutant, &scenario));
+        let told = Fate::Caught(Catch { at: scenario.clone(), by: "b".into() }).told(&mutant).1;
+        assert!(told.contains("NO SEED"), "{told}");
+        let excused = PATCH.replace("No wait.", "# beyond-seeds: it needs an hour\nNo wait.");
+        assert!(is_enough(&parse("x", &excused).unwrap(), &scenario));
+    }
+
+    #[test]
+    fn totals_are_told_by_kind() {
+        let scenario = Place::Scenario("x".to_owned());
+        let told = totals(&[Place::Permanent(99), scenario, Place::Seed(4)], 2, 500);
+        assert!(told.starts_with("5 mutants: 1 caught by seeds"), "{told}");
+        assert!(told.contains("1 by scenarios only, 2 not caught"), "{told}");
+        assert!(told.ends_with("100 at most, 500 allowed"), "{told}");
     }
 
     #[test]

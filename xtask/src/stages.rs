@@ -18,8 +18,8 @@ const SEEDS_FIXED: &str = "1000";
 /// Seeds that this run alone simulates, in the hope of something new.
 const SEEDS_FRESH: &str = "300";
 
-/// End-to-end tests that may run at a time. They mostly wait, and those that measure take care
-/// themselves that nobody disturbs them.
+/// End-to-end tests that may run at a time: more than there are processors, because they mostly
+/// wait. Those that measure take care themselves that nobody disturbs them.
 const END_TO_END_THREADS: &str = "6";
 
 /// What `cargo xtask test` takes.
@@ -89,6 +89,8 @@ fn simulate(runner: &mut Runner) -> Result<()> {
     let mut scenarios = test_runner(&["--package", "cman-sim"]);
     scenarios.arg(if nextest() { "--cargo-profile" } else { "--profile" }).arg("sim");
     runner.command("checkers and scenarios of the simulator", Counting::Tests, scenarios)?;
+    let large = simulation::command(&["scale", "--nodes", "100,1000"]);
+    runner.command("work of a thousand nodes", Counting::One, large)?;
     let fixed = simulation::command(&["run", "--seeds", SEEDS_FIXED]);
     runner.command("simulation", Counting::One, fixed)?;
     let from = fresh_seed().to_string();
@@ -107,8 +109,6 @@ fn end_to_end(runner: &mut Runner) -> Result<()> {
     tests.env("NEXTEST_TEST_THREADS", END_TO_END_THREADS);
     tests.env("RUST_TEST_THREADS", END_TO_END_THREADS);
     tests.env("CMAN_BIN_DIR", repository::target().join("sim"));
-    // They mostly wait, so more of them run at once than there are processors.
-    tests.env("RUST_TEST_THREADS", "6").env("NEXTEST_TEST_THREADS", "6");
     runner.command("end-to-end tests", Counting::Tests, tests)
 }
 

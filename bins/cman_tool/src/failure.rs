@@ -56,7 +56,7 @@ impl Failure {
             // If even this cannot be written, the exit code has to do.
             let _told = crate::output::json_line(&object);
         } else {
-            eprintln!("cman_tool: {self}");
+            crate::output::talk(&format!("cman_tool: {self}"));
         }
     }
 }

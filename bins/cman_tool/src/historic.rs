@@ -67,6 +67,33 @@ impl Historic {
     }
 }
 
+/// Verbs of 2009 that this release does not have, and what does their work meanwhile.
+const COMING: [(&str, &str); 4] = [
+    (
+        "debug",
+        "`cmand --log-level debug` says what the daemon does; `cman_tool report` gathers it.",
+    ),
+    (
+        "expected",
+        "Write expected_votes into <cman> in cluster.conf, raise its config_version, give it to \
+         every node and start their daemons again; `cman_tool leave remove` lowers it for nodes \
+         that leave.",
+    ),
+    ("services", "The daemon has none: it tells who is a member, and whether they may act."),
+    (
+        "votes",
+        "Write votes into this node's <clusternode> in cluster.conf, raise its config_version, \
+         give it to every node and start their daemons again.",
+    ),
+];
+
+/// The answer to a verb of 2009 that is to come; nothing for any other word.
+pub(crate) fn coming(verb: &str) -> Option<Failure> {
+    let (_, advice) = COMING.iter().find(|(name, _)| *name == verb)?;
+    let sentence = format!("`cman_tool {verb}` is not in this release; a later one has it.");
+    Some(Failure::failed(sentence, *advice))
+}
+
 /// Options that take a value, in any verb: what follows one of them is no verb.
 const WITH_VALUE: [&str; 20] = [
     "-C",

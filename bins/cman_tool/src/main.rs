@@ -21,7 +21,10 @@ mod progress;
 mod render;
 mod report;
 
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use cli::Cli;
 use failure::Failure;
 use std::{ffi::OsString, process::ExitCode};
@@ -46,6 +49,11 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
     let text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return output::text(&text);
+    }
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
+        && let Some(failure) = historic::coming(word)
+    {
+        return Err(failure);
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let (sentence, advice) = text.split_once("\n\n").unwrap_or((text, ""));

@@ -27,7 +27,7 @@ impl Progress {
 
     /// Writes a line that stays, above the spinner if there is one.
     pub(crate) fn line(&self, text: &str) {
-        self.0.suspend(|| eprintln!("{text}"));
+        self.0.suspend(|| crate::output::talk(text));
     }
 }
 

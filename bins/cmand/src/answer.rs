@@ -33,7 +33,8 @@ pub(crate) async fn answer(context: &Context, request: Request) -> Vec<Reply> {
 async fn kill(context: &Context, command: Command) -> Reply {
     match context.engine.command(command).await {
         Ok(Ok(())) => Reply::Done,
-        Ok(Err(why)) => refused(ErrorCode::Refused, why, "look at `cman_tool nodes`"),
+        // It says itself what to look at.
+        Ok(Err(why)) => refused(ErrorCode::Refused, why, ""),
         Err(error) => Reply::Error(no_answer(error)),
     }
 }

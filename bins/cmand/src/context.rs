@@ -1,6 +1,13 @@
 //! What the service thread knows besides what it asks the engine.
 
-use crate::{engine::Engine, groups::sessions::Sessions, history::History, hub::Hub, log::Log};
+use crate::{
+    engine::Engine,
+    groups::sessions::Sessions,
+    health::{Carrier, DiskTrouble},
+    history::History,
+    hub::Hub,
+    log::Log,
+};
 use cman_config::{Config, NodeConfig};
 use cman_io::{clock, interface::Interface, lease_page::LeaseWriter};
 use std::{
@@ -25,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) realtime: bool,
     /// What could not be had, one sentence each.
     pub(crate) notes: Vec<String>,
+    pub(crate) disk: Arc<DiskTrouble>,
+    pub(crate) carrier: Carrier,
     pub(crate) config_file: String,
     pub(crate) state_dir: String,
 }

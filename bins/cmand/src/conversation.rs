@@ -12,9 +12,10 @@ use cman_ipc::{
     hello::{self, Ticket},
 };
 use cman_services::GroupRequest;
+use rustix::net::{SendFlags, send};
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixStream, unix::OwnedReadHalf},
     sync::watch,
     time::timeout,
@@ -22,6 +23,8 @@ use tokio::{
 
 /// How long a client may take to say who it is.
 const GREETING_LIMIT: Duration = Duration::from_secs(10);
+/// How long a client that is turned away may take to go.
+const TURN_AWAY_LIMIT: Duration = Duration::from_secs(1);
 /// Bytes read at once: requests are small ...
 const READ_BYTES: usize = 512;
 /// ... but for messages to groups.
@@ -61,12 +64,27 @@ enum End {
     Io(#[from] io::Error),
 }
 
-/// Tells a client that there is no room for it, as far as that can be said without waiting.
-pub(crate) fn turn_away(stream: &UnixStream) {
+/// Tells a client that there is no room for it, and waits a moment until it has heard that: were
+/// the connection closed at once, a client that has yet to speak would take us for dead.
+pub(crate) async fn turn_away(mut stream: UnixStream) {
+    say_no_room(&stream);
+    let talk = async {
+        stream.shutdown().await?;
+        let mut ignored = [0; READ_BYTES];
+        while stream.read(&mut ignored).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // It may be gone already, or never go.
+    let _either = timeout(TURN_AWAY_LIMIT, talk).await;
+}
+
+/// Tells a client that there is no room for it, without waiting.
+pub(crate) fn say_no_room(stream: &UnixStream) {
     let reply = Message::Reply(Reply::Error(answer::too_many_clients()));
     if let Ok(bytes) = encode(&reply) {
-        // It may be gone already.
-        let _gone = stream.try_write(&bytes);
+        // Past the runtime, which does not know yet that a new connection can be written to. It
+        // has room for so little, unless its other end is gone already.
+        let _gone = send(stream, &bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL);
     }
 }
 
@@ -356,9 +374,11 @@ impl Conversation {
 
     /// The events of the moment and all later ones, without a gap between.
     async fn subscribe(&self, listener: &mut Listener) -> Result<(), End> {
+        // An engine that does not answer costs no more than old numbers beside the truth.
+        let now = self.context.engine.status().await.ok();
         self.reply(listener, Reply::Done).await?;
         let good = self.context.lease_is_good();
-        let present = self.context.history().present(good);
+        let present = self.context.history().present(good, now.as_ref().map(|now| &now.status));
         for event in present {
             self.events.say(&Message::Event(event));
         }

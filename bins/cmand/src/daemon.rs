@@ -4,21 +4,23 @@ use crate::{
     args::Args,
     context::Context,
     detach,
+    directory::Directory,
     engine::{Action, Engine, Outcome},
     engine_thread::{EngineThread, Running},
     groups::{desk::Desk, inbox::Inbox, outbox::Outbox, sessions::Sessions},
+    health::{Carrier, DiskTrouble},
     hub::Hub,
     log::Log,
     node_setup, peers, record_file,
     recorder::Recorder,
     run_dir::RunDir,
-    service::Service,
+    service::{Doors, Service},
     start_error::StartError,
     startup::{Prepared, prepare},
     systemd::Systemd,
     transmit::Transmitter,
 };
-use cman_io::{clock, disk_thread::DiskThread, lock_file::LockFile, sched, waker::Waker};
+use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
 use cman_node::{Node, Stored};
 use rustix::fs::Mode;
 use std::{
@@ -35,26 +37,32 @@ const ACTIONS_MAX: usize = 64;
 /// Runs a daemon until it has left or must not go on.
 ///
 /// # Errors
-/// When it could not start; nothing is left behind then.
+/// When it could not start. What the start had made until then is gone again; what was there
+/// before is as it was, but for sockets and process number of a daemon that was killed.
 pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     // The lease page and the process number are for everybody; what is not says so itself.
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let mut prepared = prepare(args)?;
     let memory_locked = note(&mut prepared.notes, sched::lock_memory());
     let (public, admin) = prepared.run_dir.listen()?;
-    // The daemon's hold on its directories: let go of when everything else has ended.
-    let Started { running, outbox, context, run_dir, state_lock, record_thread } =
-        start(args, log, prepared, memory_locked)?;
+    prepared.run_dir.write_pid()?;
     let systemd = Systemd::new(args.foreground);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let doors = {
+        let _inside = runtime.enter();
+        Doors::open(public, admin)?
+    };
+    // The daemon's hold on its directories: let go of when everything else has ended.
+    let Started { running, outbox, context, state_dir, mut run_dir, record_thread } =
+        start(args, log, prepared, memory_locked)?;
     let outcome = runtime.block_on(async {
-        let service = Service::new(context.clone(), systemd, public, admin)?;
-        run_dir.write_pid()?;
         announce(&context);
         systemd.ready();
         if args.detached {
             detach::let_go(log)?;
         }
+        run_dir.keep();
+        let service = Service::new(context.clone(), systemd, doors);
         Ok(service.run(outbox, running.outcome).await)
     });
     if outcome.is_err() {
@@ -62,14 +70,14 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     }
     if let Err(panic) = running.thread.join() {
         log.flush();
-        drop(run_dir);
+        drop((state_dir, run_dir));
         resume_unwind(panic);
     }
     if let Some(thread) = record_thread {
         // Had it panicked, that would have been reported when it happened.
         let _panicked = thread.join();
     }
-    drop((run_dir, state_lock));
+    drop((state_dir, run_dir));
     outcome
 }
 
@@ -78,8 +86,8 @@ struct Started {
     running: Running,
     outbox: Outbox,
     context: Arc<Context>,
+    state_dir: Option<Directory>,
     run_dir: RunDir,
-    state_lock: Option<LockFile>,
     record_thread: Option<JoinHandle<()>>,
 }
 
@@ -90,17 +98,20 @@ fn start(
     mut prepared: Prepared,
     memory_locked: bool,
 ) -> Result<Started, StartError> {
-    let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
     let (actions, queue) = sync_channel(ACTIONS_MAX);
     let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
     let (inbox, outbox) = (Inbox::new(engine.waker.clone()), Outbox::default());
+    let trouble: Arc<DiskTrouble> = Arc::default();
+    let disk = start_disk(&args.state_dir, engine.clone(), Arc::clone(&trouble))?;
+    peers::resolve(&prepared.config, prepared.me.id, prepared.interface.address, engine.clone())?;
+    let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
     let lease = Arc::new(prepared.lease);
     let running = EngineThread {
         node,
         sockets: prepared.sockets,
         transmitter: Transmitter::default(),
         lease: lease.clone(),
-        disk: start_disk(&args.state_dir, engine.clone())?,
+        disk,
         recorder,
         incarnation: prepared.incarnation,
         local_addresses: prepared.local_addresses,
@@ -109,9 +120,11 @@ fn start(
         desk: Desk::new(inbox.clone(), outbox.clone()),
         progress: engine.progress.clone(),
     }
-    .spawn(|realtime| note(&mut prepared.notes, realtime))?;
-    let Prepared { config, me, run_dir, state_lock, interface, group, notes, .. } = prepared;
-    peers::resolve(&config, me.id, interface.address, engine.clone())?;
+    .spawn(|realtime| note(&mut prepared.notes, realtime))
+    .inspect_err(|_| args.record.iter().for_each(|path| record_file::take_back(path)))?;
+    let Prepared { config, me, mut state_dir, run_dir, interface, group, notes, .. } = prepared;
+    // The node speaks from now on: that it did must not be forgotten.
+    state_dir.iter_mut().for_each(Directory::keep);
     let context = Arc::new(Context {
         engine,
         hub: Hub::default(),
@@ -126,16 +139,19 @@ fn start(
         memory_locked,
         realtime: running.realtime,
         notes,
+        disk: trouble,
+        carrier: Carrier::default(),
         config_file: args.config.display().to_string(),
         state_dir: args.state_dir.display().to_string(),
     });
-    Ok(Started { running, outbox, context, run_dir, state_lock, record_thread })
+    Ok(Started { running, outbox, context, state_dir, run_dir, record_thread })
 }
 
 type NodeParts = (Arc<Mutex<Recorder>>, Option<JoinHandle<()>>, Node);
 
 /// The node, and the recorder of its inputs from the first one on.
 fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartError> {
+    let setup = node_setup::setup(prepared)?;
     let (to_file, thread) = match &args.record {
         None => (None, None),
         Some(path) => {
@@ -144,7 +160,6 @@ fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartErr
             (Some(queue), Some(thread))
         }
     };
-    let setup = node_setup::setup(prepared)?;
     let now = clock::now();
     let text = node_setup::describe(&setup, prepared.cipher.is_encrypted());
     let recorder = Arc::new(Mutex::new(Recorder::new(now, &text, to_file)));
@@ -157,18 +172,22 @@ fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartErr
 }
 
 /// The thread that writes the state; what it did is told to the node.
-fn start_disk(dir: &Path, engine: Engine) -> Result<DiskThread, StartError> {
-    let mut said = false;
+fn start_disk(
+    dir: &Path,
+    engine: Engine,
+    trouble: Arc<DiskTrouble>,
+) -> Result<DiskThread, StartError> {
     let disk = DiskThread::spawn(dir.to_owned(), move |result| {
         let stored = match result {
             Ok(state) => {
-                said = false;
+                if trouble.set(None) {
+                    tracing::info!("the state directory can be written again");
+                }
                 Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: true }
             }
             Err((error, state)) => {
-                if !said {
+                if trouble.set(Some(error.to_string())) {
                     tracing::warn!("{error}; going on without, and trying again");
-                    said = true;
                 }
                 Stored { epoch_ceiling: state.epoch_ceiling, removed: state.removed, ok: false }
             }

@@ -1,7 +1,7 @@
 //! Going into the background: a new process does all the work, and the one that was started waits
 //! until that one's sockets answer or it has failed.
 
-use crate::log::Log;
+use crate::log::{Log, last_words};
 use std::{
     env,
     fs::File,
@@ -20,7 +20,9 @@ pub(crate) fn start_again() -> ExitCode {
     match run_again() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("cmand: cannot start itself in the background: {error}; use --foreground");
+            last_words(&format!(
+                "cannot start itself in the background: {error}; use --foreground"
+            ));
             ExitCode::FAILURE
         }
     }

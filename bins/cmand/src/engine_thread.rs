@@ -28,7 +28,7 @@ use rustix::{
 };
 use std::{
     io,
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},

@@ -178,6 +178,11 @@ impl Output {
     }
 }
 
+/// Says something on stderr where there is no log. It gets lost where that is full or gone.
+pub(crate) fn last_words(text: &str) {
+    let _lost = writeln!(io::stderr().lock(), "cmand: {text}");
+}
+
 /// Whether stderr is what systemd made it: the variable alone is inherited by everything.
 fn stderr_is_journal() -> bool {
     let journal = std::env::var("JOURNAL_STREAM").unwrap_or_default();

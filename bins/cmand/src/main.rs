@@ -22,9 +22,11 @@ mod context;
 mod conversation;
 mod daemon;
 mod detach;
+mod directory;
 mod engine;
 mod engine_thread;
 mod groups;
+mod health;
 mod history;
 mod hub;
 mod log;
@@ -47,7 +49,7 @@ mod wall_time;
 use args::Args;
 use clap::Parser;
 use engine::Outcome;
-use log::Log;
+use log::{Log, last_words};
 use std::process::ExitCode;
 
 /// The daemon was killed, refused or disallowed: starting it again would not help.
@@ -68,7 +70,7 @@ fn main() -> ExitCode {
     let log = match Log::start() {
         Ok(log) => log,
         Err(error) => {
-            eprintln!("cmand: cannot start: the system refuses a thread: {error}");
+            last_words(&format!("cannot start: the system refuses a thread: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -79,7 +81,7 @@ fn main() -> ExitCode {
 
 fn run(args: Args, log: &Log) -> ExitCode {
     if let Err(error) = subscriber::install(log.clone(), args.log_level.into()) {
-        eprintln!("cmand: cannot start: {error}");
+        last_words(&format!("cannot start: {error}"));
         return ExitCode::FAILURE;
     }
     let args = match args.with_absolute_paths() {

@@ -1,6 +1,11 @@
 //! The node's state in the words of clients.
 
-use crate::{context::Context, engine::Snapshot, startup::resident_bytes};
+use crate::{
+    context::Context,
+    engine::Snapshot,
+    health::{Network, Rights, alarms},
+    startup::resident_bytes,
+};
 use cman_io::clock;
 use cman_ipc::{
     nodes::{NodeState, NodeStatus, NodesReply, PathKind},
@@ -18,6 +23,8 @@ use std::time::Duration;
 pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
     let Snapshot { at, status } = snapshot;
     let config = &context.config;
+    let network = Network::look(context.interface.address, &context.carrier, *at, status);
+    let rights = Rights { memory_locked: context.memory_locked, realtime: context.realtime };
     StatusReply {
         cluster: config.cluster_name.clone(),
         cluster_id: config.cluster_id,
@@ -29,15 +36,15 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         incarnation: status.me.incarnation,
         state: state(status.state),
         view: view(*at, status),
-        quorum: quorum(context, *at, status),
+        quorum: quorum(*at, status),
         flags: flags(context, status),
         encrypted: config.encryption,
-        links: vec![link(context, status)],
+        links: vec![link(context, &network)],
         rejected_datagrams: rejected(status.rejected),
         daemon: daemon(context, status),
         hold_downs: hold_downs(*at, status),
         path_troubles: path_troubles(status),
-        alarms: Vec::new(),
+        alarms: alarms(&network, context.group, &context.disk, rights),
         disallowed: Vec::new(),
         promise: promise(&status.timing),
         active_subsystems: 0,
@@ -123,7 +130,7 @@ fn view(at: Instant, status: &node::Status) -> Option<ViewStatus> {
     })
 }
 
-fn quorum(context: &Context, at: Instant, status: &node::Status) -> QuorumStatus {
+fn quorum(at: Instant, status: &node::Status) -> QuorumStatus {
     // The answer travels: what was true when it was asked may not be any more.
     let now = clock::now();
     let lease_end = status.lease_end.filter(|end| status.quorate && *end > now.max(at));
@@ -133,7 +140,7 @@ fn quorum(context: &Context, at: Instant, status: &node::Status) -> QuorumStatus
         expected_votes: status.expected_votes,
         needed: status.needed,
         lease_ms_left: lease_end.map(|end| milliseconds(end.since(now))),
-        why: context.history().why_quorate(),
+        why: status.why_quorate.clone(),
     }
 }
 
@@ -150,15 +157,14 @@ fn flags(context: &Context, status: &node::Status) -> Vec<Flag> {
     .collect()
 }
 
-fn link(context: &Context, status: &node::Status) -> LinkStatus {
-    let others = || status.nodes.iter().filter(|n| n.member.is_some() && n.id != context.me.id);
+fn link(context: &Context, network: &Network) -> LinkStatus {
     LinkStatus {
         id: 0,
         address: context.interface.address,
         port: context.config.port,
         multicast: context.group,
-        up: true,
-        multicast_heard: context.group.is_some() && others().any(|node| !node.multicast_dead),
+        up: network.down.is_none(),
+        multicast_heard: context.group.is_some() && network.multicast_heard,
     }
 }
 

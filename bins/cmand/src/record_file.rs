@@ -1,6 +1,9 @@
 //! Recordings on disk: the file of `--record`, and what is left of a daemon that panicked.
 
-use crate::recorder::{Chunk, Recorder};
+use crate::{
+    log::last_words,
+    recorder::{Chunk, Recorder},
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -25,13 +28,21 @@ const STACK_BYTES: usize = 128 << 10;
 /// When the file exists or cannot be made.
 pub(crate) fn start(path: &Path) -> io::Result<(SyncSender<Chunk>, JoinHandle<()>)> {
     let file = create(path)?;
-    let path = path.to_owned();
     let (queue, chunks) = sync_channel(QUEUE_MAX);
     let thread = thread::Builder::new()
         .name("cman-record".into())
         .stack_size(STACK_BYTES)
-        .spawn(move || write_all(file, &path, &chunks))?;
+        .spawn({
+            let path = path.to_owned();
+            move || write_all(file, &path, &chunks)
+        })
+        .inspect_err(|_| take_back(path))?;
     Ok((queue, thread))
+}
+
+/// Removes the file that [`start`] made, when the daemon does not start after all.
+pub(crate) fn take_back(path: &Path) {
+    let _gone = std::fs::remove_file(path);
 }
 
 fn create(path: &Path) -> io::Result<File> {
@@ -53,10 +64,11 @@ pub(crate) fn write_on_panic(recorder: Arc<Mutex<Recorder>>, dir: PathBuf) {
     panic::set_hook(Box::new(move |info| {
         before(info);
         let path = dir.join(format!("panic-{}.rec", std::process::id()));
-        match write_pieces(&recorder, &path) {
-            Ok(()) => eprintln!("cmand: what led to this was written to {}", path.display()),
-            Err(error) => eprintln!("cmand: cannot write {}: {error}", path.display()),
-        }
+        let shown = path.display();
+        last_words(&match write_pieces(&recorder, &path) {
+            Ok(()) => format!("what led to this was written to {shown}"),
+            Err(error) => format!("cannot write {shown}: {error}"),
+        });
     }));
 }
 

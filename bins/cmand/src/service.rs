@@ -31,6 +31,8 @@ use tokio::{
 const CLIENTS_MAX: usize = 256;
 /// So many of them can only be administrators: nobody else can lock those out.
 const ADMINISTRATORS_RESERVED: usize = 32;
+/// Clients that are told at the same time that there is no room.
+const TURNED_AWAY_MAX: usize = 32;
 /// How long clients have at the end to read what waits for them.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
 /// The pause before a leave that was refused is tried again.
@@ -45,21 +47,24 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 pub(crate) struct Service {
     context: Arc<Context>,
     systemd: Systemd,
-    public: UnixListener,
-    admin: UnixListener,
+    doors: Doors,
     clients: JoinSet<()>,
+    /// Clients that are just being told that there is no room.
+    turned_away: JoinSet<()>,
     /// Clients that could not be served.
     troubles: Moderation,
     /// Set when the conversations are to end.
     ending: watch::Sender<bool>,
-    signals: Signals,
     /// How often SIGTERM or SIGINT came.
     asked_to_end: u32,
     watchdog: Option<Watchdog>,
 }
 
+/// What comes in from outside.
 #[derive(Debug)]
-struct Signals {
+pub(crate) struct Doors {
+    public: UnixListener,
+    admin: UnixListener,
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
@@ -72,34 +77,39 @@ struct Watchdog {
     progress: u64,
 }
 
-impl Service {
+impl Doors {
     /// Within a runtime. The listeners are those of [`crate::run_dir::RunDir::listen`].
     ///
     /// # Errors
     /// When the system refuses signals or descriptors.
-    pub(crate) fn new(
-        context: Arc<Context>,
-        systemd: Systemd,
+    pub(crate) fn open(
         public: std::os::unix::net::UnixListener,
         admin: std::os::unix::net::UnixListener,
     ) -> io::Result<Self> {
-        let signals = Signals {
+        Ok(Self {
+            public: UnixListener::from_std(public)?,
+            admin: UnixListener::from_std(admin)?,
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
-        };
-        Ok(Self {
+        })
+    }
+}
+
+impl Service {
+    /// Within the runtime of the doors.
+    pub(crate) fn new(context: Arc<Context>, systemd: Systemd, doors: Doors) -> Self {
+        Self {
             context,
             systemd,
-            public: UnixListener::from_std(public)?,
-            admin: UnixListener::from_std(admin)?,
+            doors,
             clients: JoinSet::new(),
+            turned_away: JoinSet::new(),
             troubles: Moderation::default(),
             ending: watch::Sender::new(false),
-            signals,
             asked_to_end: 0,
             watchdog: systemd.watchdog().map(Watchdog::new),
-        })
+        }
     }
 
     /// Serves until the engine thread has ended.
@@ -114,13 +124,13 @@ impl Service {
                 told = outbox.next() => self.pass_on(told),
                 // Lost when the thread has panicked, which whoever joins it deals with.
                 ended = &mut outcome => break ended.unwrap_or(Outcome::Stopped),
-                _ = self.signals.terminate.recv() => self.end("SIGTERM"),
-                _ = self.signals.interrupt.recv() => self.end("SIGINT"),
-                _ = self.signals.hangup.recv() => tracing::info!(
+                _ = self.doors.terminate.recv() => self.end("SIGTERM"),
+                _ = self.doors.interrupt.recv() => self.end("SIGINT"),
+                _ = self.doors.hangup.recv() => tracing::info!(
                     "SIGHUP has no meaning yet: the configuration is not read again"
                 ),
-                client = self.public.accept() => self.accept(client, Access::Public).await,
-                client = self.admin.accept() => self.accept(client, Access::Admin).await,
+                client = self.doors.public.accept() => self.accept(client, Access::Public).await,
+                client = self.doors.admin.accept() => self.accept(client, Access::Admin).await,
                 () = Watchdog::tick(&mut self.watchdog) => self.watch_engine(),
                 Some(_gone) = self.clients.join_next() => {}
             }
@@ -151,8 +161,7 @@ impl Service {
             }
         };
         self.log(&event);
-        let expected = self.context.config.expected_votes;
-        let message = self.context.history().note(wall_ns, at.as_nanos(), &event, expected);
+        let message = self.context.history().note(wall_ns, at.as_nanos(), &event);
         if let Some(message) = message {
             self.publish(message);
         }
@@ -206,7 +215,7 @@ impl Service {
         };
         match client {
             Ok((stream, _)) if self.clients.len() >= most => {
-                conversation::turn_away(&stream);
+                self.turn_away(stream);
                 let what = || format!("a client was turned away: {most} are connected");
                 self.troubles.complain(clock::now(), what);
             }
@@ -220,6 +229,16 @@ impl Service {
                 self.troubles.complain(clock::now(), what);
                 sleep(ACCEPT_AGAIN_AFTER).await;
             }
+        }
+    }
+
+    /// Tells a client why it is not served. Beyond a few at a time they are hung up on at once.
+    fn turn_away(&mut self, stream: UnixStream) {
+        while self.turned_away.try_join_next().is_some() {}
+        if self.turned_away.len() < TURNED_AWAY_MAX {
+            self.turned_away.spawn(conversation::turn_away(stream));
+        } else {
+            conversation::say_no_room(&stream);
         }
     }
 

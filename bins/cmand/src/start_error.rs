@@ -2,9 +2,10 @@
 
 use cman_config::Diagnostics;
 use cman_io::{lease_page::LeaseError, lock_file::LockError, resolve::ResolveError, udp::UdpError};
+use cman_ipc::paths::SOCKET_PATH_MAX;
 use std::{io, path::PathBuf};
 
-/// Why the daemon could not start. Nothing was left behind.
+/// Why the daemon could not start. What the start had made by then was taken away again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
     #[error("cannot read the configuration {}: {source}; {}", .path.display(), advice(.source))]
@@ -32,11 +33,16 @@ pub(crate) enum StartError {
     #[error("{}: {source}", .path.display())]
     Key { path: PathBuf, source: cman_crypto::KeyError },
     #[error(
-        "cannot make the run directory {}: {source}; start as root, or choose another with \
-         --run-dir",
-        .path.display()
+        "cannot make the run directory {}: {}, or choose another with --run-dir",
+        .path.display(), make_advice(.source)
     )]
     RunDir { path: PathBuf, source: io::Error },
+    #[error(
+        "the run directory {} has too long a path: that of its sockets would have {longest} bytes, \
+         and the system allows {SOCKET_PATH_MAX} bytes; choose a shorter one with --run-dir",
+        .path.display()
+    )]
+    RunDirTooLong { path: PathBuf, longest: usize },
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -45,6 +51,12 @@ pub(crate) enum StartError {
     Lease(#[from] LeaseError),
     #[error(transparent)]
     Udp(#[from] UdpError),
+    #[error(
+        "{} is in the way of the client socket, and is none: move it away, or choose another run \
+         directory with --run-dir",
+        .path.display()
+    )]
+    NotASocket { path: PathBuf },
     #[error("cannot make the client socket {}: {source}", .path.display())]
     ClientSocket { path: PathBuf, source: io::Error },
     #[error(
@@ -54,10 +66,26 @@ pub(crate) enum StartError {
     Record { path: PathBuf, source: io::Error },
     #[error("cannot write {}: {source}", .path.display())]
     PidFile { path: PathBuf, source: io::Error },
+    #[error(
+        "this process may open {allowed} files, and needs {needed}; allow it more with `ulimit -n` \
+         or LimitNOFILE in its systemd unit"
+    )]
+    Descriptors { allowed: u64, needed: u64 },
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
     #[error("the system refuses a thread or descriptor: {0}")]
     Resources(#[from] io::Error),
+}
+
+fn make_advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => "it is no directory; move it away".to_owned(),
+        io::ErrorKind::NotADirectory => {
+            "a part of its path is no directory; move that away".to_owned()
+        }
+        io::ErrorKind::PermissionDenied => format!("{error}; start as root"),
+        _ => error.to_string(),
+    }
 }
 
 fn advice(error: &io::Error) -> &'static str {

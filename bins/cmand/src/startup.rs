@@ -1,12 +1,15 @@
 //! From the command line to everything a daemon needs, or to the reason why it cannot start.
 //!
-//! In an order that lets each step fail without having touched what it need not: files are read
-//! before directories are made, directories are locked before anything in them is changed, and the
-//! published lease is cleared before the first datagram can be sent.
+//! In an order that lets each step fail without having touched what it need not: files are read and
+//! names resolved (which may take long) before directories are made, directories are locked before
+//! anything in them is changed, this life is noted on disk last, and the published lease is cleared
+//! before the first datagram is sent. What a start that fails has made by then is taken away again
+//! ([`crate::directory`]).
 
 use crate::{
     args::Args,
-    run_dir::{RunDir, make_dir},
+    directory::{Directory, DirectoryError},
+    run_dir::RunDir,
     start_error::StartError,
 };
 use cman_config::{Config, NodeConfig, Transport};
@@ -15,15 +18,16 @@ use cman_io::{
     clock,
     interface::{Interface, interfaces},
     lease_page::LeaseWriter,
-    lock_file::{LockError, LockFile},
-    resolve,
-    state::{self, StoredState},
+    lock_file::LockError,
+    regular_file, resolve,
+    state::{self, STATE_FILE, StoredState},
     udp::{UdpConfig, UdpSockets},
 };
 use cman_types::Incarnation;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{
-    fs::{self, File},
-    io::Read,
+    fs,
+    io::{self, Read},
     net::IpAddr,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -35,6 +39,10 @@ const KEY_FILE: &str = "/etc/cluster/cman.key";
 const STATE_LOCK_FILE: &str = "state.lock";
 /// Far longer than any key file.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
+/// For the most clients there may be, and everything else.
+const DESCRIPTORS_WANTED: u64 = 512;
+/// For everything else and a few clients.
+const DESCRIPTORS_MIN: u64 = 64;
 /// A multicast stays on the link.
 const MULTICAST_TTL: u8 = 1;
 
@@ -44,9 +52,9 @@ pub(crate) struct Prepared {
     pub(crate) config: Config,
     pub(crate) me: NodeConfig,
     pub(crate) cipher: Box<dyn Cipher>,
-    pub(crate) run_dir: RunDir,
     /// `None` if the state directory cannot be written.
-    pub(crate) state_lock: Option<LockFile>,
+    pub(crate) state_dir: Option<Directory>,
+    pub(crate) run_dir: RunDir,
     pub(crate) lease: LeaseWriter,
     pub(crate) interface: Interface,
     pub(crate) group: Option<IpAddr>,
@@ -64,15 +72,15 @@ pub(crate) struct Prepared {
 /// # Errors
 /// The first thing that is missing, but all problems of the configuration at once.
 pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
+    allow_descriptors()?;
     let config = read_config(&args.config)?;
     let me = find_me(args, &config)?;
     let cipher = make_cipher(args, &config)?;
-    let mut notes = Vec::new();
-    let run_dir = RunDir::acquire(&args.run_dir)?;
-    let state_lock = lock_state_dir(&args.state_dir, &mut notes)?;
     let interface = own_interface(&config, &me)?;
-    let lease = LeaseWriter::create(run_dir.path(), me.id)?;
-    let (found_state, incarnation) = begin_life(&args.state_dir, &mut notes);
+    let mut notes = Vec::new();
+    let mut run_dir = RunDir::acquire(&args.run_dir)?;
+    let mut state_dir = lock_state_dir(&args.state_dir, &mut notes)?;
+    let lease = LeaseWriter::create(run_dir.place_of_lease_page(), me.id)?;
     let group =
         (config.transport == Transport::Multicast).then(|| config.multicast_for(interface.address));
     let (sockets, warnings) = UdpSockets::open(&UdpConfig {
@@ -86,12 +94,16 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
         notes.push(warning.to_string());
     }
     let local_addresses = interfaces()?.into_iter().map(|interface| interface.address).collect();
+    if let Some(state_dir) = &mut state_dir {
+        state_dir.will_make(STATE_FILE);
+    }
+    let (found_state, incarnation) = begin_life(&args.state_dir, &mut notes);
     Ok(Prepared {
         config,
         me,
         cipher,
+        state_dir,
         run_dir,
-        state_lock,
         lease,
         interface,
         group,
@@ -103,11 +115,25 @@ pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
     })
 }
 
+/// Takes as many descriptors as are wanted and allowed. Too few are told here, where it can be
+/// said in a sentence: libraries that run out of them panic.
+fn allow_descriptors() -> Result<(), StartError> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // Without a number there is no limit.
+    let wanted = DESCRIPTORS_WANTED.min(maximum.unwrap_or(u64::MAX));
+    if current.is_some_and(|current| current < wanted) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+            .map_err(io::Error::from)?;
+    }
+    if wanted < DESCRIPTORS_MIN {
+        return Err(StartError::Descriptors { allowed: wanted, needed: DESCRIPTORS_MIN });
+    }
+    Ok(())
+}
+
 fn read_config(path: &Path) -> Result<Config, StartError> {
-    let mut bytes = Vec::new();
     let limit = u64::try_from(cman_config::FILE_SIZE_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path)
-        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    let bytes = regular_file::read(path, limit)
         .map_err(|source| StartError::ConfigRead { path: path.to_owned(), source })?;
     let parsed = cman_config::parse(&path.to_string_lossy(), &bytes).map_err(StartError::Config)?;
     if !parsed.warnings.is_empty() {
@@ -140,7 +166,7 @@ fn make_cipher(args: &Args, config: &Config) -> Result<Box<dyn Cipher>, StartErr
 
 fn read_key(path: &Path) -> Result<ClusterKey, StartError> {
     let unreadable = |source| StartError::KeyRead { path: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = regular_file::open(path).map_err(unreadable)?;
     let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(StartError::KeyExposed { path: path.to_owned(), mode });
@@ -166,14 +192,16 @@ fn own_interface(config: &Config, me: &NodeConfig) -> Result<Interface, StartErr
 
 /// Makes and locks the state directory. One that cannot be written is a warning, as a disk that
 /// fails later would be; only another daemon's lock is an error.
-fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<LockFile>, StartError> {
-    // Whatever is wrong with it, the lock will not be had either.
-    let _refused = make_dir(dir, 0o700);
-    match LockFile::acquire(&dir.join(STATE_LOCK_FILE)) {
-        Ok(lock) => Ok(Some(lock)),
-        Err(held @ LockError::Held { .. }) => Err(held.into()),
+fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Directory>, StartError> {
+    match Directory::acquire(dir, 0o700, STATE_LOCK_FILE) {
+        Ok(directory) => Ok(Some(directory)),
+        Err(DirectoryError::Lock(held @ LockError::Held { .. })) => Err(held.into()),
         Err(error) => {
-            let text = format!("{error}; no state is kept: choose another place with --state-dir");
+            let shown = dir.display();
+            let text = format!(
+                "cannot use the state directory {shown}: {error}; no state is kept: choose another \
+                 place with --state-dir"
+            );
             tracing::warn!("{text}");
             notes.push(text);
             Ok(None)
@@ -215,6 +243,7 @@ pub(crate) fn resident_bytes() -> u64 {
 mod tests {
     use super::*;
     use cman_types::Epoch;
+    use rustix::fs::{CWD, Mode, mkfifoat};
     use std::fs::Permissions;
 
     #[test]
@@ -267,5 +296,23 @@ mod tests {
         assert!(matches!(read_key(&path), Err(StartError::KeyExposed { mode: 0o640, .. })));
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(read_key(&path).unwrap(), key);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        let said = read_config(&pipe).unwrap_err().to_string();
+        assert!(said.contains("it is a pipe, not a file; name another with --config"), "{said}");
+        let said = read_key(&pipe).unwrap_err().to_string();
+        assert!(said.contains("it is a pipe, not a file"), "{said}");
+        let said = read_key(dir.path()).unwrap_err().to_string();
+        assert!(said.contains("it is a directory, not a file"), "{said}");
+        // The state is no reason not to start.
+        fs::rename(&pipe, dir.path().join("state")).unwrap();
+        let mut notes = Vec::new();
+        assert_eq!(begin_life(dir.path(), &mut notes).0, None);
+        assert!(notes[0].contains("it is a pipe, not a file"), "{notes:?}");
     }
 }

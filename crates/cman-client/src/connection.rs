@@ -56,8 +56,7 @@ impl Connection {
         patience: Duration,
     ) -> Result<Self, Error> {
         let mut wire = Wire::connect(&run_dir.join(socket.file()))?;
-        wire.send(&Message::Hello(Hello::from_program(program)), patience)?;
-        match wire.receive(Some(patience))? {
+        match wire.exchange(&Message::Hello(Hello::from_program(program)), patience)? {
             Some(Message::Welcome(welcome)) => Ok(Self { wire, welcome, patience }),
             Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
             Some(_) => Err(Error::Unexpected),
@@ -193,12 +192,17 @@ impl Connection {
     }
 
     fn ask(&mut self, request: Request) -> Result<Reply, Error> {
-        self.wire.send(&Message::Request(request), self.patience)?;
-        self.reply()
+        let said = self.wire.exchange(&Message::Request(request), self.patience)?;
+        Self::as_reply(said)
     }
 
     fn reply(&mut self) -> Result<Reply, Error> {
-        match self.wire.receive(Some(self.patience))? {
+        let said = self.wire.receive(Some(self.patience))?;
+        Self::as_reply(said)
+    }
+
+    fn as_reply(said: Option<Message>) -> Result<Reply, Error> {
+        match said {
             Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
             Some(Message::Reply(reply)) => Ok(reply),
             Some(_) => Err(Error::Unexpected),

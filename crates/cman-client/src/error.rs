@@ -1,10 +1,11 @@
 //! What can go wrong between a client and the daemon, and what to try then.
 
 use cman_io::lease_page::LeaseError;
-use cman_ipc::{DecodeError, EncodeError, ErrorCode, ErrorReply};
+use cman_ipc::{DecodeError, EncodeError, ErrorCode, ErrorReply, paths::SOCKET_PATH_MAX};
 use cman_types::{GroupName, group::GROUP_MESSAGE_MAX};
 use std::{
     io,
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -60,6 +61,18 @@ pub enum Error {
         /// Which group.
         group: GroupName,
     },
+    /// The run directory is something else.
+    #[error("The run directory {} is no directory.", .path.display())]
+    NotADirectory {
+        /// What was given as the run directory, or a part of its path.
+        path: PathBuf,
+    },
+    /// Something else has the name of the socket.
+    #[error("{} is in the way of the cluster daemon's socket, and is none.", .path.display())]
+    NotASocket {
+        /// The path of the socket.
+        path: PathBuf,
+    },
     /// There is no socket in the run directory.
     #[error("The cluster daemon is not running: there is no {}.", .socket.display())]
     NotRunning {
@@ -83,7 +96,8 @@ pub enum Error {
     },
     /// The path of the socket does not fit into an address.
     #[error(
-        "The path {} is too long for a socket, which may have 107 bytes.", .socket.display()
+        "The path {} is too long for a socket, which may have {SOCKET_PATH_MAX} bytes.",
+        .socket.display()
     )]
     TooLong {
         /// The socket.
@@ -126,6 +140,12 @@ impl Error {
                  overloaded."
                     .to_owned()
             }
+            Self::NotADirectory { .. } => {
+                "Name the one that the daemon uses with --run-dir.".to_owned()
+            }
+            Self::NotASocket { .. } => {
+                "Move it away, or name another run directory with --run-dir.".to_owned()
+            }
             Self::TooLong { .. } => "Choose a shorter run directory with --run-dir.".to_owned(),
             Self::MessageTooLong { .. } => "Send it in pieces.".to_owned(),
             Self::NotJoined { .. } => "Join it first.".to_owned(),
@@ -163,12 +183,24 @@ impl Error {
     pub(crate) fn connecting(socket: PathBuf, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::NotRunning { socket },
+            io::ErrorKind::NotADirectory => {
+                let directory = socket.parent().unwrap_or(&socket);
+                Self::NotADirectory { path: directory.to_owned() }
+            }
+            io::ErrorKind::ConnectionRefused if is_something_else(&socket) => {
+                Self::NotASocket { path: socket }
+            }
             io::ErrorKind::ConnectionRefused => Self::Stale { socket },
             io::ErrorKind::PermissionDenied => Self::Forbidden { socket },
             io::ErrorKind::InvalidInput => Self::TooLong { socket },
             _ => Self::Io { socket, source },
         }
     }
+}
+
+/// Whether this is there and no socket.
+fn is_something_else(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| !found.file_type().is_socket())
 }
 
 fn is_admin(socket: &Path) -> bool {

@@ -2,7 +2,10 @@
 
 use crate::{error::Error, wire::Wire};
 use cman_ipc::{EventMessage, Message, kind};
-use std::time::Duration;
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
 
 /// The events of a subscription, in the order in which they happened. As an iterator it waits
 /// for the next one for ever and ends when the daemon closes the connection.
@@ -17,7 +20,8 @@ impl Events {
     }
 
     /// The next event, `None` when the daemon closed the connection. Waits at most `patience`,
-    /// for ever without.
+    /// for ever without. With [`Duration::ZERO`] it takes only what has arrived: whoever waits by
+    /// poll(2) for the descriptor first takes events so until there are none.
     ///
     /// # Errors
     /// [`Error::TimedOut`] when nothing happened; the stream is still good then.
@@ -42,5 +46,12 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.next_within(None).transpose()
+    }
+}
+
+/// Readable when an event arrives or the daemon closes the connection.
+impl AsFd for Events {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
     }
 }

@@ -1,16 +1,19 @@
 //! A daemon that gives canned answers, for tests.
 
 use cman_ipc::{
-    Decoder, Message, Request, Welcome, encode,
+    Decoder, GroupConfig, GroupEvent, GroupMessage, Message, Reply, Request, Welcome, encode,
     hello::{Session, VERSIONS},
     paths,
 };
-use cman_types::NodeId;
+use cman_types::{Incarnation, NodeId, Process, group::Reason};
 use std::{
     io::{self, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
 };
 
@@ -49,6 +52,37 @@ impl Drop for FakeDaemon {
         for socket in &self.sockets {
             let _already_gone = std::fs::remove_file(socket);
         }
+    }
+}
+
+/// What a daemon without others answers about groups to the process `pid`, as its only client.
+pub fn alone(pid: u32) -> impl Fn(Request) -> Vec<Message> + Send + Sync + 'static {
+    let number = AtomicU64::new(0);
+    move |request| match (request, NodeId::new(1)) {
+        (_, None) => Vec::new(),
+        // The event first: it may come before the reply.
+        (Request::GroupJoin { group, .. }, Some(node)) => {
+            let me = Process { node, pid };
+            let joined = vec![(me, Reason::Join)];
+            let config = GroupConfig { group, members: vec![me], left: Vec::new(), joined };
+            vec![Message::Group(GroupEvent::Config(config)), Message::Reply(Reply::Done)]
+        }
+        (Request::GroupLeave { group }, Some(node)) => {
+            let left = vec![(Process { node, pid }, Reason::Leave)];
+            let config = GroupConfig { group, members: Vec::new(), left, joined: Vec::new() };
+            vec![Message::Reply(Reply::Done), Message::Group(GroupEvent::Config(config))]
+        }
+        (Request::GroupMembers { .. }, Some(node)) => {
+            vec![Message::Reply(Reply::GroupMembers(vec![Process { node, pid }]))]
+        }
+        (Request::GroupSend { group, payload, .. }, Some(node)) => {
+            let number = number.fetch_add(1, Ordering::Relaxed) + 1;
+            let sender = Process { node, pid };
+            let incarnation = Incarnation(7);
+            let message = GroupMessage { group, sender, incarnation, number, payload };
+            vec![Message::Group(GroupEvent::Message(message))]
+        }
+        _ => vec![Message::Reply(Reply::Done)],
     }
 }
 

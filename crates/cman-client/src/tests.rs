@@ -1,8 +1,10 @@
 //! Conversations with a fake daemon, and with none.
 
-use crate::{Connection, Error, Lease, Socket, fake_daemon::FakeDaemon};
+use crate::{
+    Connection, Error, Lease, Socket, connection::PATIENCE, fake_daemon::FakeDaemon, wire::Wire,
+};
 use cman_ipc::{
-    ErrorCode, ErrorReply, Event, EventMessage, Message, Reply, Request,
+    ErrorCode, ErrorReply, Event, EventMessage, Hello, Message, Reply, Request, encode,
     event::ShutdownEvent,
     frame::{BODY_MAX, HEADER_LEN},
     kind,
@@ -10,6 +12,7 @@ use cman_ipc::{
     reply::{LogsChunk, RecorderChunk, VersionReply},
 };
 use cman_types::NodeId;
+use rustix::event::{PollFd, PollFlags, poll};
 use std::{
     fs,
     io::{Read, Write},
@@ -81,6 +84,24 @@ fn a_socket_left_behind_is_told_from_a_living_one() {
 }
 
 #[test]
+fn what_is_no_run_directory_is_called_that() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = open(&file).unwrap_err();
+    let shown = file.display();
+    assert_eq!(error.to_string(), format!("The run directory {shown} is no directory."));
+    assert!(!error.is_not_running() && error.advice().contains("--run-dir"));
+
+    let socket = dir.path().join(PUBLIC_SOCKET);
+    fs::write(&socket, "").unwrap();
+    let error = open(dir.path()).unwrap_err();
+    assert!(matches!(error, Error::NotASocket { .. }), "{error:?}");
+    assert!(error.to_string().contains(socket.to_str().unwrap()), "{error}");
+    assert!(!error.is_not_running() && error.advice().contains("Move it away"));
+}
+
+#[test]
 fn a_path_too_long_for_a_socket_is_called_that() {
     let dir = tempfile::tempdir().unwrap();
     let run_dir = dir.path().join("x".repeat(120));
@@ -145,6 +166,42 @@ fn a_refusal_keeps_its_words() {
     assert_eq!((error.to_string(), error.advice()), ("No.".into(), "Do not ask.".into()));
 }
 
+/// Somebody who is turned away, having spoken before or only after the daemon has closed.
+#[track_caller]
+fn turned_away(early: bool) {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join(PUBLIC_SOCKET);
+    let listener = UnixListener::bind(&socket).unwrap();
+    let daemon = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        if early {
+            // What was said is there, and stays unread.
+            poll(&mut [PollFd::new(&stream, PollFlags::IN)], None).unwrap();
+        }
+        for message in refusal(ErrorCode::Busy) {
+            stream.write_all(&encode(&message).unwrap()).unwrap();
+        }
+    });
+    let mut wire = Wire::connect(&socket).unwrap();
+    let hello = Message::Hello(Hello::from_program("test"));
+    let said = if early {
+        wire.exchange(&hello, PATIENCE)
+    } else {
+        daemon.join().unwrap();
+        wire.exchange(&hello, PATIENCE)
+    };
+    match said.unwrap() {
+        Some(Message::Reply(Reply::Error(error))) => assert_eq!(error.text, "No."),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_is_turned_away_hears_why() {
+    turned_away(true);
+    turned_away(false);
+}
+
 #[test]
 fn another_answer_than_asked_for_is_refused() {
     let (mut connection, _daemon, _dir) = connected(|_| reply(Reply::Done));
@@ -188,6 +245,33 @@ fn events_come_until_the_daemon_closes_and_unknown_ones_are_skipped() {
     assert_eq!(events.next().unwrap().unwrap(), event);
     let brief = Some(Duration::from_millis(20));
     assert!(matches!(events.next_within(brief), Err(Error::TimedOut { .. })));
+    let now = Some(Duration::ZERO);
+    assert!(matches!(events.next_within(now), Err(Error::TimedOut { .. })));
+}
+
+#[test]
+fn whoever_polls_the_descriptor_takes_what_has_arrived() {
+    let event = EventMessage {
+        at: 1,
+        monotonic_ns: 2,
+        event: Event::Shutdown(ShutdownEvent { text: "told to".into() }),
+    };
+    let sent = event.clone();
+    let (connection, _daemon, _dir) = connected(move |_| {
+        thread::sleep(Duration::from_millis(50));
+        vec![Message::Reply(Reply::Done), Message::Event(sent.clone())]
+    });
+    let mut events = connection.subscribe().unwrap();
+    // It may have come together with the reply: then the descriptor says nothing of it.
+    let heard = loop {
+        match events.next_within(Some(Duration::ZERO)) {
+            Err(Error::TimedOut { .. }) => {
+                poll(&mut [PollFd::new(&events, PollFlags::IN)], None).unwrap()
+            }
+            heard => break heard,
+        };
+    };
+    assert_eq!(heard.unwrap(), Some(event));
 }
 
 #[test]

@@ -1,10 +1,14 @@
 //! Moves messages over the socket.
 
 use crate::error::Error;
-use cman_ipc::{Decoder, Message, encode};
+use cman_ipc::{Decoder, Message, Reply, encode};
+use rustix::net::{RecvFlags, recv};
 use std::{
     io::{self, Read, Write},
-    os::unix::net::UnixStream,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::net::UnixStream,
+    },
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -28,8 +32,25 @@ impl Wire {
         }
     }
 
+    /// Sends one message and gives the next one that comes, `None` when the daemon closed. A daemon
+    /// that closes because it refuses may do so before it was asked: its words count then.
+    pub(crate) fn exchange(
+        &mut self,
+        message: &Message,
+        patience: Duration,
+    ) -> Result<Option<Message>, Error> {
+        match self.send(message, patience) {
+            Ok(()) => self.receive(Some(patience)),
+            Err(Error::Closed) => match self.receive(Some(Duration::ZERO)) {
+                Ok(said @ Some(Message::Reply(Reply::Error(_)))) => Ok(said),
+                Ok(_) | Err(_) => Err(Error::Closed),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
     /// Sends one message, waiting at most `patience` for room.
-    pub(crate) fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
+    fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
         let bytes = encode(message)?;
         // The system takes zero for "for ever".
         let sent = self
@@ -40,7 +61,7 @@ impl Wire {
     }
 
     /// The next message, or `None` when the daemon closed between two messages. Without
-    /// `patience` it waits for ever.
+    /// `patience` it waits for ever; with none at all it takes what has arrived.
     pub(crate) fn receive(&mut self, patience: Option<Duration>) -> Result<Option<Message>, Error> {
         let deadline = patience.map(|patience| (patience, Instant::now() + patience));
         let mut bytes = [0; READ_MAX];
@@ -65,10 +86,10 @@ impl Wire {
         let patience = deadline.map_or(Duration::ZERO, |(patience, _)| patience);
         loop {
             let left = deadline.map(|(_, end)| end.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Err(Error::TimedOut { after: patience });
-            }
-            let read = self.stream.set_read_timeout(left).and_then(|()| self.stream.read(bytes));
+            let read = match left {
+                Some(Duration::ZERO) => self.read_at_once(bytes),
+                left => self.stream.set_read_timeout(left).and_then(|()| self.stream.read(bytes)),
+            };
             match read {
                 Ok(len) => return Ok(bytes.get(..len).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -84,6 +105,12 @@ impl Wire {
         (self.stream, self.socket)
     }
 
+    /// Reads what is there; an error if that is nothing.
+    fn read_at_once(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let (_, len) = recv(&self.stream, bytes, RecvFlags::DONTWAIT)?;
+        Ok(len)
+    }
+
     fn failed(&self, source: io::Error, patience: Duration) -> Error {
         match source.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
@@ -92,5 +119,11 @@ impl Wire {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => Error::Closed,
             _ => Error::Io { socket: self.socket.clone(), source },
         }
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }

@@ -20,6 +20,8 @@ pub struct Interface {
     pub multicast: bool,
     /// Whether the interface is up.
     pub up: bool,
+    /// Whether it is up and has a carrier (flag `RUNNING`).
+    pub running: bool,
 }
 
 /// Every address of every interface.
@@ -78,6 +80,7 @@ fn read_entry(entry: &libc::ifaddrs) -> Option<Interface> {
         address,
         multicast: has(libc::IFF_MULTICAST),
         up: has(libc::IFF_UP),
+        running: has(libc::IFF_RUNNING),
     })
 }
 

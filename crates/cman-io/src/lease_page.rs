@@ -18,7 +18,7 @@
 //! The file is used again by the next daemon and never removed, so that a client's mapping stays
 //! good over restarts. Whoever reads it while no daemon runs sees a deadline that has passed.
 
-use crate::clock;
+use crate::{clock, regular_file};
 use cman_types::{Instant, NodeId};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::{
@@ -130,7 +130,7 @@ impl LeaseReader {
     pub fn open(run_dir: &Path) -> Result<Self, LeaseError> {
         let path = run_dir.join(LEASE_FILE);
         let io = |source| LeaseError::Io { path: path.clone(), source };
-        let file = File::open(&path).map_err(io)?;
+        let file = regular_file::open(&path).map_err(io)?;
         let mut head = [0; HEADER_BYTES];
         let long_enough = file.metadata().map_err(io)?.len() >= offset(PAGE_BYTES);
         if !long_enough || file.read_exact_at(&mut head, 0).is_err() || !is_ours(&head) {

@@ -15,6 +15,7 @@
 //! | [`state`] | what survives a restart: one small file, replaced atomically |
 //! | [`disk_thread`] | writes that file, so that nobody else waits for a disk |
 //! | [`lock_file`] | one daemon per directory |
+//! | [`regular_file`] | files that somebody named, and nothing that only looks like one |
 //! | [`descriptors`] | not holding what somebody else opened |
 #![deny(
     unsafe_op_in_unsafe_fn,
@@ -28,6 +29,7 @@ pub mod disk_thread;
 pub mod interface;
 pub mod lease_page;
 pub mod lock_file;
+pub mod regular_file;
 pub mod resolve;
 pub mod sched;
 mod socket;

@@ -1,19 +1,29 @@
 //! One daemon per directory.
 
-use rustix::fs::{FlockOperation, flock};
+use crate::regular_file;
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 /// A lock that the kernel releases when this value is dropped or the process dies, however it
-/// dies. The file itself stays: removing it would let two daemons hold two locks of one name.
+/// dies. The file itself stays, unless it is [discarded](LockFile::discard).
 #[derive(Debug)]
 pub struct LockFile {
+    path: PathBuf,
+    /// Whether there was none before.
+    made: bool,
     _file: File,
 }
+
+/// How often to look again for a file that its owner has just removed.
+const ATTEMPTS_MAX: u32 = 100;
 
 /// Why a directory could not be locked.
 #[derive(Debug, thiserror::Error)]
@@ -45,26 +55,65 @@ impl LockFile {
     /// [`LockError::Held`] when another process has it; nothing was changed then.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let io = |source| LockError::Io { path: path.to_owned(), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o644)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
-            .map_err(io)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                return Err(LockError::Held { path: path.to_owned(), pid: read_pid(&mut file) });
+        for _ in 0..ATTEMPTS_MAX {
+            let Some((mut file, made)) = open(path).map_err(io)? else { continue };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(LockError::Held {
+                        path: path.to_owned(),
+                        pid: read_pid(&mut file),
+                    });
+                }
+                Err(error) => return Err(io(error.into())),
             }
-            Err(error) => return Err(io(error.into())),
+            if !is_at(&file, path).map_err(io)? {
+                continue;
+            }
+            file.set_len(0).map_err(io)?;
+            file.rewind().map_err(io)?;
+            writeln!(file, "{}", std::process::id()).map_err(io)?;
+            return Ok(Self { path: path.to_owned(), made, _file: file });
         }
-        file.set_len(0).map_err(io)?;
-        file.rewind().map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
-        Ok(Self { _file: file })
+        Err(io(io::ErrorKind::ResourceBusy.into()))
+    }
+
+    /// Lets go of the lock, and removes the file if it was made for this lock.
+    pub fn discard(self) {
+        if self.made {
+            // While it is held, so that whoever opened it meanwhile finds out.
+            let _gone = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Opens the file and says whether it was made; nothing if it went away in between.
+fn open(path: &Path) -> io::Result<Option<(File, bool)>> {
+    let options = |make: bool| {
+        let mut options = OpenOptions::new();
+        let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        options.read(true).write(true).create_new(make).mode(0o644).custom_flags(flags);
+        options
+    };
+    match options(true).open(path) {
+        Ok(file) => return Ok(Some((file, true))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
+    match options(false).open(path) {
+        Ok(file) => regular_file::check(&file).map(|()| Some((file, false))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `path` still names this file: a lock on a removed file excludes nobody.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match path.symlink_metadata() {
+        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -77,6 +126,7 @@ fn read_pid(file: &mut File) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::Ordering::SeqCst;
 
     #[test]
     fn the_second_is_told_who_has_it_and_gets_it_afterwards() {
@@ -89,6 +139,51 @@ mod tests {
         }
         drop(first);
         LockFile::acquire(&path).unwrap();
+    }
+
+    #[test]
+    fn only_a_file_that_was_made_for_the_lock_is_discarded() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        LockFile::acquire(&path).unwrap().discard();
+        assert!(!path.exists());
+        drop(LockFile::acquire(&path).unwrap());
+        LockFile::acquire(&path).unwrap().discard();
+        assert!(path.exists(), "it was there before");
+    }
+
+    #[test]
+    fn two_never_hold_one_name_though_it_comes_and_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let inside = std::sync::atomic::AtomicU32::new(0);
+        let held = std::sync::atomic::AtomicU32::new(0);
+        let begun = std::time::Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while begun.elapsed() < std::time::Duration::from_millis(300) {
+                        let Ok(lock) = LockFile::acquire(&path) else { continue };
+                        assert_eq!(inside.fetch_add(1, SeqCst), 0, "two hold it");
+                        held.fetch_add(1, SeqCst);
+                        std::thread::yield_now();
+                        inside.fetch_sub(1, SeqCst);
+                        lock.discard();
+                    }
+                });
+            }
+        });
+        assert!(held.load(SeqCst) > 10, "nobody got it");
+    }
+
+    #[test]
+    fn what_is_no_file_is_no_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
+        let error = LockFile::acquire(&path).unwrap_err();
+        assert!(error.to_string().contains("it is a pipe, not a file"), "{error}");
     }
 
     #[test]

@@ -162,7 +162,14 @@ mod tests {
 
     fn interface(address: &str) -> Interface {
         let address = address.parse().unwrap();
-        Interface { name: "net0".into(), index: 2, address, multicast: true, up: true }
+        Interface {
+            name: "net0".into(),
+            index: 2,
+            address,
+            multicast: true,
+            up: true,
+            running: true,
+        }
     }
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {

@@ -12,6 +12,7 @@
 //! The checksum is the CRC-32 of all lines before it. A file that cannot be read, or was rolled
 //! back, costs nothing but a warning: the protocol is safe without it.
 
+use crate::regular_file;
 use cman_types::{Epoch, Incarnation};
 use std::{
     fmt::Write as _,
@@ -72,7 +73,8 @@ pub enum StateError {
 pub fn load(dir: &Path) -> Result<Option<StoredState>, StateError> {
     let path = dir.join(STATE_FILE);
     let mut text = String::new();
-    let read = File::open(&path).and_then(|f| f.take(FILE_BYTES_MAX).read_to_string(&mut text));
+    let read =
+        regular_file::open(&path).and_then(|f| f.take(FILE_BYTES_MAX).read_to_string(&mut text));
     match read {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -108,7 +110,7 @@ fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(&temporary)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

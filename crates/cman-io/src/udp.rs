@@ -302,7 +302,14 @@ mod tests {
 
     fn loopback(last: u8) -> UdpConfig {
         let address = Ipv4Addr::new(127, 0, 0, last).into();
-        let lo = Interface { name: "lo".into(), index: 1, address, multicast: false, up: true };
+        let lo = Interface {
+            name: "lo".into(),
+            index: 1,
+            address,
+            multicast: false,
+            up: true,
+            running: true,
+        };
         UdpConfig { interface: lo, port: 0, group: None, ttl: 1 }
     }
 

@@ -25,7 +25,7 @@ pub enum Event {
     Link(LinkEvent),
     /// A node changed its state without a view change.
     Node(NodeEvent),
-    /// Quorum was won or lost, or votes changed.
+    /// Quorum was won or lost.
     Quorum(QuorumEvent),
     /// The daemon is about to end.
     Shutdown(ShutdownEvent),
@@ -72,14 +72,14 @@ pub struct ChangeReason {
     pub evidence: String,
 }
 
-/// Quorum was won or lost, or votes changed.
+/// Quorum was won or lost.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct QuorumEvent {
     /// Whether this node may act from now on.
     pub quorate: bool,
     /// Votes of the members.
     pub votes: u32,
-    /// Votes if all were here.
+    /// Votes if all were here that did not leave with `remove`.
     pub expected_votes: u32,
     /// Votes that are enough.
     pub needed: u32,

@@ -4,6 +4,8 @@
 pub const RUN_DIR: &str = "/run/cman";
 /// The environment variable that moves the run directory.
 pub const RUN_DIR_ENV: &str = "CMAN_RUN_DIR";
+/// Longest path of a socket in bytes: what the system's addresses have room for.
+pub const SOCKET_PATH_MAX: usize = 107;
 /// Socket for reading and for groups, in the run directory; mode 0660.
 pub const PUBLIC_SOCKET: &str = "cman.sock";
 /// Socket for everything, in the run directory; mode 0600.

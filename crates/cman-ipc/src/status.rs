@@ -46,7 +46,8 @@ pub struct StatusReply {
     pub hold_downs: Vec<HoldDown>,
     /// Nodes that are heard, but not in the way that is configured.
     pub path_troubles: Vec<PathTrouble>,
-    /// Things that should not be possible and that an operator must look at.
+    /// What an operator should act upon, one sentence each: a link that is down, multicast that
+    /// does not pass, a disk that fails, priority or memory that could not be had.
     pub alarms: Vec<String>,
     /// Names of nodes whose state must not be merged with ours.
     pub disallowed: Vec<String>,
@@ -192,9 +193,10 @@ pub struct LinkStatus {
     pub port: u16,
     /// The multicast address; `None` when it is unicast only.
     pub multicast: Option<IpAddr>,
-    /// Whether the address is there and datagrams can be sent.
+    /// Whether its address is on an interface that is up and has a carrier, and any of the members
+    /// that this node watches was heard within the token.
     pub up: bool,
-    /// Whether anything was heard by multicast lately.
+    /// Whether multicasts pass between this node and any of the members that it watches.
     pub multicast_heard: bool,
 }
 

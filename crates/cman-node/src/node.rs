@@ -5,7 +5,7 @@ use cman_proto::{
     Config, Engine, Via,
     event::{Event as Said, Fatal, To},
 };
-use cman_quorum::{Timing, VoteRules};
+use cman_quorum::{Timing, ViewVotes, VoteRules};
 use cman_services::Services;
 use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng, View};
 use cman_wire::{
@@ -203,6 +203,10 @@ impl Node {
             }
         }
         self.refuse_strangers();
+        while let Some(notice) = self.gate.poll_stranger_notice(now) {
+            let text = sentence::strangers(&notice, self.setup.config_version);
+            self.events.push_back(Event::Notice { warning: true, text });
+        }
         for ((lane, to, receiver), frames) in batches {
             self.transmits.extend(self.gate.seal(to, receiver, lane, &frames));
         }
@@ -348,32 +352,14 @@ impl Node {
             return;
         }
         self.told_quorate = quorate;
-        let votes = self.engine.votes();
-        let (present, needed) = (votes.present, votes.needed);
-        let text = if !quorate && (self.engine.is_leaving() || self.engine.has_ended()) {
-            sentence::quorum_given_up()
-        } else {
-            sentence::quorum(quorate, present, needed, votes.waiting_for_all)
-        };
-        self.events.push_back(Event::Quorum { quorate, votes: present, needed, text });
+        let text = sentence::quorum(&self.standing(quorate));
+        let &ViewVotes { present: votes, expected, needed, .. } = self.engine.votes();
+        self.events.push_back(Event::Quorum { quorate, votes, expected, needed, text });
     }
 
-    /// Those who may belong here but are not configured are told so (R-182); the operator too.
+    /// Those who may belong here but are not configured are told so (R-182).
     fn refuse_strangers(&mut self) {
         for stranger in self.gate.strangers() {
-            let (node, address) = (stranger.id.node, stranger.address);
-            let text = match stranger.kind {
-                StrangerKind::SameNodeId => format!(
-                    "a node at {address} uses this node's id {node}; give each node its own \
-                     nodeid in cluster.conf"
-                ),
-                StrangerKind::NotConfigured => format!(
-                    "a node at {address} says that it is node {node}, which is not in this \
-                     configuration (version {}); refused",
-                    self.setup.config_version
-                ),
-            };
-            self.events.push_back(Event::Notice { warning: true, text });
             if stranger.kind == StrangerKind::NotConfigured {
                 let refuse = Frame::Refuse(Refuse {
                     target: stranger.id,
@@ -384,8 +370,8 @@ impl Node {
                     retry_after: self.setup.token * 2,
                     quorate: self.told_quorate,
                 });
-                let to = Destination::Unicast(address);
-                let receiver = Some(node);
+                let to = Destination::Unicast(stranger.address);
+                let receiver = Some(stranger.id.node);
                 self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &[refuse]));
             }
         }

@@ -67,6 +67,8 @@ pub enum Event {
         quorate: bool,
         /// Votes present in the view.
         votes: u32,
+        /// Votes expected, less those of removed nodes.
+        expected: u32,
         /// Votes needed.
         needed: u32,
         /// One sentence for the operator.
@@ -197,6 +199,8 @@ pub struct Status {
     pub needed: u32,
     /// Whether `wait_for_all` still waits.
     pub waiting_for_all: bool,
+    /// Why the node may act or not, as a clause.
+    pub why_quorate: String,
     /// Nodes whose votes are not expected.
     pub removed: Vec<NodeId>,
     /// All configured nodes.

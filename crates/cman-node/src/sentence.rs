@@ -1,6 +1,8 @@
 //! Sentences for operators: one place where events become words.
 
+use crate::gate::{Stranger, StrangerKind, StrangerNotice};
 use cman_proto::event::{Notice, Refusal, ViewChange};
+use cman_quorum::ViewVotes;
 use cman_types::{NodeId, NodeSet};
 use cman_wire::frame::{Change, Reason, RefuseReason};
 
@@ -9,7 +11,8 @@ pub(crate) fn evidence(change: &Change) -> String {
     let Change { node, reason, witness, silent } = change;
     match reason {
         Reason::Joined => format!("answered the probe of node {witness}"),
-        Reason::Merged => format!("reachable again, found by node {witness}"),
+        // It may have been lost before, or be seen for the first time.
+        Reason::Merged => format!("not in this node's view before, found by node {witness}"),
         Reason::Silent => format!("silent for {} ms, found by node {witness}", silent.as_millis()),
         Reason::Unresponsive => format!("did not answer the proposal of node {witness} in time"),
         Reason::Left => "said so itself".to_owned(),
@@ -28,7 +31,7 @@ fn clause(change: &Change) -> String {
     let node = change.node;
     let verb = match change.reason {
         Reason::Joined => "joined",
-        Reason::Merged => "came back",
+        Reason::Merged => "merged",
         Reason::Silent => "was put out",
         Reason::Unresponsive => "was left out",
         Reason::Left => "left",
@@ -73,25 +76,49 @@ fn list(nodes: &NodeSet) -> String {
     nodes.ranges().iter().map(run).collect::<Vec<_>>().join(",")
 }
 
-/// One sentence about quorum.
-pub(crate) fn quorum(quorate: bool, votes: u32, needed: u32, waiting_for_all: bool) -> String {
-    if quorate {
-        format!("quorum gained: {votes} votes here, {needed} needed; services may act")
-    } else if waiting_for_all {
-        "no quorum: waiting for all nodes to be seen once (wait_for_all)".to_owned()
-    } else if votes < needed {
-        format!("quorum lost: {votes} votes here, {needed} needed; services must not act")
+/// What decides whether a node may act.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing<'a> {
+    /// Whether it may.
+    pub(crate) quorate: bool,
+    /// Whether it is in a view, and not looking for one.
+    pub(crate) in_view: bool,
+    /// Whether it has left or is about to.
+    pub(crate) leaves: bool,
+    /// The votes of its view.
+    pub(crate) votes: &'a ViewVotes,
+}
+
+/// Why a node may act or not, as a clause.
+pub(crate) fn why(standing: &Standing<'_>) -> String {
+    let ViewVotes { present, expected, needed, .. } = standing.votes;
+    let count = format!("{present} of {expected} expected votes are here, {needed} are needed");
+    if standing.quorate {
+        count
+    } else if standing.leaves {
+        "this node leaves the cluster".to_owned()
+    } else if !standing.in_view {
+        "this node is in no view, and looks for the others".to_owned()
+    } else if standing.votes.waiting_for_all {
+        "waiting for all nodes to be seen once (wait_for_all)".to_owned()
+    } else if present < needed {
+        count
+    } else if standing.votes.eligible {
+        format!("{count}, but not enough members confirmed them in time")
     } else {
-        format!(
-            "quorum lost: the lease ran out; {votes} votes here, {needed} needed, but not enough \
-             members confirmed in time; services must not act"
-        )
+        format!("{count}, but not of nodes that have left with `remove` and come back")
     }
 }
 
-/// The sentence of a node that gave up its quorum itself.
-pub(crate) fn quorum_given_up() -> String {
-    "quorum given up: this node leaves the cluster; services here must not act".to_owned()
+/// One sentence about quorum that was gained or lost.
+pub(crate) fn quorum(standing: &Standing<'_>) -> String {
+    let why = why(standing);
+    if standing.quorate {
+        format!("quorum gained: {why}; services may act")
+    } else {
+        let what = if standing.leaves { "quorum given up" } else { "quorum lost" };
+        format!("{what}: {why}; services here must not act")
+    }
 }
 
 /// One sentence about a refusal, from the side of whoever reads it.
@@ -135,6 +162,28 @@ pub(crate) fn refusal(refusal: &Refusal, me: NodeId) -> String {
     }
 }
 
+/// One sentence about nodes that spoke without being allowed to.
+pub(crate) fn strangers(notice: &StrangerNotice, config_version: u64) -> String {
+    let StrangerNotice { kind, named, others } = notice;
+    let who = |stranger: &Stranger| match kind {
+        StrangerKind::NotConfigured => format!("node {} at {}", stranger.id.node, stranger.address),
+        StrangerKind::SameNodeId => format!("a node at {}", stranger.address),
+    };
+    let mut all = named.iter().map(who).collect::<Vec<_>>().join(", ");
+    if *others > 0 {
+        all.push_str(&format!(" and {others} more"));
+    }
+    match kind {
+        StrangerKind::NotConfigured => format!(
+            "refused, because not in this configuration (version {config_version}): {all}; add \
+             what belongs to this cluster to cluster.conf on every node"
+        ),
+        StrangerKind::SameNodeId => format!(
+            "this node's id is used by {all} too; give each node its own nodeid in cluster.conf"
+        ),
+    }
+}
+
 /// One sentence about a notice, and whether it needs attention.
 pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
     let text = match notice {
@@ -167,4 +216,44 @@ pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
         ),
     };
     (true, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    fn standing(votes: &ViewVotes) -> Standing<'_> {
+        Standing { quorate: false, in_view: true, leaves: false, votes }
+    }
+
+    #[test]
+    fn a_node_that_was_never_there_does_not_come_back() {
+        let node = NodeId::new(4).unwrap();
+        let change = Change { node, reason: Reason::Merged, witness: node, silent: Duration::ZERO };
+        let said = clause(&change);
+        assert_eq!(said, "node 4 merged (not in this node's view before, found by node 4)");
+    }
+
+    #[test]
+    fn quorum_is_explained_by_the_votes_of_the_view() {
+        let mut votes = ViewVotes { present: 1, expected: 2, needed: 2, ..ViewVotes::default() };
+        let lost = "quorum lost: 1 of 2 expected votes are here, 2 are needed; services here must \
+                    not act";
+        assert_eq!(quorum(&standing(&votes)), lost);
+        votes.present = 2;
+        let said = why(&standing(&votes));
+        assert!(said.contains("left with `remove`"), "{said}");
+        votes.eligible = true;
+        let said = why(&standing(&votes));
+        assert!(said.contains("confirmed them in time"), "{said}");
+        let quorate = Standing { quorate: true, ..standing(&votes) };
+        assert_eq!(why(&quorate), "2 of 2 expected votes are here, 2 are needed");
+        votes.waiting_for_all = true;
+        assert!(why(&standing(&votes)).contains("wait_for_all"));
+        let alone = Standing { in_view: false, ..standing(&votes) };
+        assert!(why(&alone).contains("in no view"));
+        let leaver = Standing { leaves: true, ..standing(&votes) };
+        assert!(quorum(&leaver).starts_with("quorum given up: this node leaves"));
+    }
 }

@@ -6,6 +6,7 @@ use cman_types::{Incarnation, Instant, NodeId};
 use crate::{
     node::Node,
     output::{NodeStatus, State, Status},
+    sentence::{self, Standing},
 };
 
 impl Node {
@@ -28,12 +29,24 @@ impl Node {
             expected_votes: votes.expected,
             needed: votes.needed,
             waiting_for_all: votes.waiting_for_all,
+            why_quorate: sentence::why(&self.standing(quorate)),
             removed: engine.removed().iter().collect(),
             nodes: self.setup.peers.iter().map(|peer| self.node_status(now, peer.id)).collect(),
             rejected: self.gate.rejected(),
             stalls: engine.stalls(),
             wire_version: engine.wire_version(),
             timing: *engine.timing(),
+        }
+    }
+
+    /// What decides whether the node may act.
+    pub(crate) fn standing(&self, quorate: bool) -> Standing<'_> {
+        let engine = &self.engine;
+        Standing {
+            quorate,
+            in_view: engine.view().is_some() && !engine.is_candidate(),
+            leaves: engine.is_leaving() || engine.has_ended(),
+            votes: engine.votes(),
         }
     }
 

@@ -246,6 +246,8 @@ fn leaving_is_quick_and_removing_lowers_expected_votes() {
         assert_eq!(bus.views_since(left, rest[0]).len(), 1);
         let expected = bus.nodes[&rest[0]].status(bus.now).expected_votes;
         assert_eq!(expected, if remove { 2 } else { 3 });
+        let why = bus.nodes[&rest[0]].status(bus.now).why_quorate;
+        assert_eq!(why, format!("2 of {expected} expected votes are here, 2 are needed"));
         assert!(bus.events.iter().any(|(_, id, e)| *id == leaver && *e == Event::Left));
     }
 }

@@ -27,8 +27,13 @@ impl Backoff {
 
     /// Begins, if it has not.
     pub(crate) fn start(&mut self, now: Instant) {
+        self.start_in(now, self.first);
+    }
+
+    /// The same, with another wait before the first time.
+    pub(crate) fn start_in(&mut self, now: Instant, wait: Duration) {
         if self.due.is_none() {
-            self.restart(now);
+            (self.due, self.tries) = (Some(now + wait), 0);
         }
     }
 

@@ -88,14 +88,18 @@ impl Gaps {
         senders.filter_map(of_sender).fold(0, u64::saturating_add)
     }
 
-    /// A unit came that was missing, transmitted by `from`; `units` has it already.
-    pub(crate) fn came(&mut self, now: Instant, sender: u16, unit: u64, from: u16, units: &Units) {
+    /// A unit came that was missing, transmitted by `from`; `units` has it already. What shows to
+    /// be missing before it is asked for from `due` on.
+    pub(crate) fn came(&mut self, due: Instant, sender: u16, unit: u64, from: u16, units: &Units) {
         let Some(of) = self.senders.get_mut(usize::from(sender)) else { return };
         of.told = of.told.max(unit);
         if unit == of.looked_to + 1 {
             of.looked_to = unit;
         } else if unit > of.looked_to {
-            self.look_to(sender, unit, now, units);
+            if from != sender {
+                of.helper = from;
+            }
+            self.look_to(sender, unit, due, units);
         } else {
             self.fill(sender, unit, from);
         }

@@ -77,8 +77,9 @@ pub(crate) const ASKERS_FOR_ALL: u8 = 3;
 /// See [`ASKERS_FOR_ALL`].
 pub(crate) const ALARM_PERIOD: Duration = Duration::from_millis(5);
 
-/// An order record may overtake the unit that it names, which came by another way: so long it is
-/// not taken for lost.
+/// Frames may overtake each other, above all on different ways: an order record the unit that it
+/// names. What is missing for less time is not taken for lost. A false alarm costs a request and
+/// a unit that is sent twice; being late with a true one costs less than the answer takes.
 pub(crate) const OVERTAKING: Duration = Duration::from_micros(200);
 
 /// How long an answer to a request may take before somebody else is asked. R-51o.
@@ -93,6 +94,10 @@ pub(crate) const PACKING_WAIT: Duration = Duration::from_millis(1);
 /// How long a unit may be without an order record before its sender, or who holds it, does
 /// something about it; then twice as long, up to a beat. R-52o.
 pub(crate) const ORDER_WAIT: Duration = Duration::from_millis(2);
+
+/// How long a sender's units may be without an order record before others who hold them pass one
+/// on to the coordinator.
+pub(crate) const FORWARD_WAIT: Duration = Duration::from_millis(6);
 
 /// Least time between an acknowledgement and the next while nothing is urgent. R-54o.
 pub(crate) const ACK_INTERVAL_MIN: Duration = Duration::from_millis(2);

@@ -214,7 +214,7 @@ impl Records {
         let start = self.runs.partition_point(|run| last_of(run) < first);
         self.runs.range(start..).take_while(move |run| run.first <= last).filter_map(move |run| {
             let mut part = without(*run, first.saturating_sub(run.first))?;
-            let width = (last - part.first).saturating_add(1);
+            let width = last.checked_sub(part.first)?.saturating_add(1);
             part.run.count = part.run.count.min(u32::try_from(width).unwrap_or(u32::MAX));
             Some(part)
         })
@@ -309,6 +309,6 @@ mod tests {
         assert_eq!(range(6, 7), [run(6, 1, 2, 2)]);
         assert_eq!(range(12, u64::MAX), [run(12, 2, 4, 1)]);
         assert_eq!(range(13, u64::MAX), []);
-        assert_eq!(range(5, 4), []);
+        assert_eq!(range(7, 6), []);
     }
 }

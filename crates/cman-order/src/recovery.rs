@@ -1,6 +1,7 @@
 //! How a view's sequence ends: R-25, as a pure function of what its members hold.
 
 use crate::{
+    limits::PLAUSIBLE_UNITS,
     ranges::Ranges,
     records::{last_of, without},
 };
@@ -135,6 +136,19 @@ impl Walk {
         record.run.count = u32::try_from(end + 1 - first).unwrap_or(u32::MAX);
         if record.run.count > 0 {
             self.placed.entry(sender).or_default().push((first, end));
+            self.push(record);
+        }
+    }
+
+    /// Adds to the sequence; joins what different members told of in different runs.
+    fn push(&mut self, record: Ordered) {
+        if let Some(before) = self.sequence.last_mut()
+            && before.run.sender == record.run.sender
+            && last_of(before) + 1 == record.first
+            && let Some(count) = before.run.count.checked_add(record.run.count)
+        {
+            before.run.count = count;
+        } else {
             self.sequence.push(record);
         }
     }
@@ -152,18 +166,13 @@ impl Walk {
             if self.stopped.get(&sender).is_some_and(|stopped| *stopped < first) {
                 continue;
             }
-            self.sequence.extend(tail_runs(sender, first, last));
+            // What nobody can hold is not believed.
+            let count = (last - first).min(PLAUSIBLE_UNITS) + 1;
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            self.sequence.push(Ordered { first: 0, run: Run { sender, from: first, count } });
         }
     }
 }
 
-/// Runs without order record for a range of units.
-fn tail_runs(sender: u16, mut from: u64, last: u64) -> Vec<Ordered> {
-    let mut runs = Vec::new();
-    while from <= last {
-        let count = u32::try_from(last - from + 1).unwrap_or(u32::MAX);
-        runs.push(Ordered { first: 0, run: Run { sender, from, count } });
-        from += u64::from(count);
-    }
-    runs
-}
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::{
     backoff::Backoff,
-    limits::{ANSWER_WAIT, ORDER_WAIT},
+    limits::{ANSWER_WAIT, ORDER_WAIT, OVERTAKING},
     peers::Peers,
     records::Records,
 };
@@ -29,7 +29,8 @@ impl RecordRequests {
         Self {
             helper: coordinator,
             asked: coordinator,
-            gap: Backoff::new(ANSWER_WAIT, longest),
+            // Twice as long as this after the first time.
+            gap: Backoff::new(ANSWER_WAIT / 2, longest),
             unordered: Backoff::new(ORDER_WAIT, longest),
             tries: 0,
         }
@@ -41,11 +42,6 @@ impl RecordRequests {
         self.gap.stop();
         self.unordered.stop();
         self.tries = 0;
-    }
-
-    /// How long units have waited for records, in vain requests.
-    pub(crate) const fn unordered_tries(&self) -> u32 {
-        self.unordered.tries()
     }
 
     /// Whether to ask now: whom, and for which global sequences. `unordered`: whether units are
@@ -66,13 +62,10 @@ impl RecordRequests {
         }
         let first = records.end() + 1;
         let last = match missing_to {
-            // At once when it shows: order records do not overtake each other.
-            Some(last) if self.gap.due() == Instant::FAR => {
-                self.gap.start(now);
-                last
+            Some(last) => {
+                self.gap.start_in(now, OVERTAKING);
+                self.gap.is_due(now).then_some(last)?
             }
-            Some(last) if self.gap.is_due(now) => last,
-            Some(_) => return None,
             None => {
                 self.gap.stop();
                 self.unordered.is_due(now).then_some(u64::MAX)?

@@ -74,6 +74,11 @@ impl Store {
         self.held() == self.records.end() && self.whole > self.records.end()
     }
 
+    /// Whether everything that is here has its record, and the reverse.
+    pub(crate) const fn has_all_ordered(&self) -> bool {
+        self.held() == self.records.end() && self.whole == self.records.end()
+    }
+
     /// Takes a unit. Memory is bounded whatever comes.
     pub(crate) fn insert(&mut self, sender: u16, unit: u64, payload: &Bytes) -> Taken {
         let unordered = unit > self.records.named(sender);

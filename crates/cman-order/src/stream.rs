@@ -28,6 +28,7 @@ use crate::{
     stats::Stats,
     store::Store,
     times::Times,
+    unheard::Unheard,
     window::Window,
 };
 use cman_types::{Instant, Prng, ViewId};
@@ -110,6 +111,7 @@ pub struct Stream {
 
     gaps: Gaps,
     requests: RecordRequests,
+    unheard: Unheard,
     answers: Answers,
 
     frames: VecDeque<Out>,
@@ -147,6 +149,7 @@ impl Stream {
             acks: Acks::new(me, members, times),
             gaps: Gaps::new(members, beat),
             requests: RecordRequests::new(coordinator, beat),
+            unheard: Unheard::new(members),
             answers: Answers::new(now, members),
             frames: VecDeque::new(),
             deliveries: VecDeque::new(),
@@ -228,3 +231,6 @@ impl Stream {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod bad_peers;

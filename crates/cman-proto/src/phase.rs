@@ -1,5 +1,6 @@
 //! The phases of a node: candidate, normal, frozen.
 
+use cman_quorum::lease::SendTimes;
 use cman_types::{Instant, MemberId, NodeId, ViewId};
 use cman_wire::frame::{Change, Flush, Plan, Propose, Reason};
 use core::time::Duration;
@@ -76,11 +77,14 @@ pub(crate) struct Hub {
     pub next_hello: Instant,
     /// How many hellos it said.
     pub hellos: u32,
-    /// Index of the first member to echo in the next beat, where not all fit.
-    pub echo_cursor: usize,
     /// What is known of each other member; the acting hub knows only those that answered it.
     pub members: BTreeMap<MemberId, HubMember>,
 }
+
+/// What names a member beat between a member and a hub: the number of the hub's beat that it
+/// answers, and how often that was answered before. Grows with each member beat, except that all
+/// from the 256th answer to the same beat on share a name.
+pub(crate) type AnswerId = (u32, u8);
 
 /// What a hub knows of a member.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -91,10 +95,8 @@ pub(crate) struct HubMember {
     pub direct: Instant,
     /// The moment of the newest evidence of its life; never shifted.
     pub evidence: Option<Instant>,
-    /// Whether it was heard in this view at all.
-    pub answered: bool,
-    /// Number of its newest member beat.
-    pub number: u32,
+    /// Which answer to which beat its newest member beat is; none if it was not heard in this view.
+    pub newest: Option<AnswerId>,
     /// It does not hear our multicast.
     pub needs_unicast: bool,
     /// Since when it has said so.
@@ -120,6 +122,8 @@ pub(crate) struct Watch {
     pub multicast: Instant,
     /// Newest moment for which a two-way path is proven.
     pub contact: Instant,
+    /// This node's place in the order in which members stand in for the coordinator.
+    pub place: Option<u32>,
     /// Whether the newest beat lists this node as late.
     pub listed_late: bool,
     /// Whether the newest beat says that this node is heard only through relays.
@@ -137,10 +141,13 @@ pub(crate) struct Watch {
 }
 
 /// What a member knows of a hub.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct HubSeen {
-    /// Number of its newest beat.
-    pub number: u32,
+    /// The name of the next member beat to it: the number of its newest beat, and how often that
+    /// was answered.
+    pub next: AnswerId,
+    /// When the newest member beats to it were sent.
+    pub sent: SendTimes<AnswerId>,
     /// When that beat was received.
     pub received: Instant,
     /// When one of its beats came by multicast.
@@ -201,8 +208,6 @@ pub(crate) struct Proposer {
     pub deadline: Instant,
     /// Set when the proposal was refused: when to propose again.
     pub retry_at: Option<Instant>,
-    /// Members who refused for good in this round.
-    pub refused: BTreeSet<MemberId>,
 }
 
 /// A ballot that this node answered *recovered* to.

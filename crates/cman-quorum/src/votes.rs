@@ -66,6 +66,18 @@ impl Tally {
         }
     }
 
+    /// Adds the votes of other nodes.
+    pub const fn join(&mut self, others: &Self) {
+        self.all = self.all.saturating_add(others.all);
+        self.known = self.known.saturating_add(others.known);
+    }
+
+    /// Takes votes off that were added.
+    pub const fn take_off(&mut self, others: &Self) {
+        self.all = self.all.saturating_sub(others.all);
+        self.known = self.known.saturating_sub(others.known);
+    }
+
     /// Whether these votes are enough.
     #[must_use]
     pub const fn reaches(&self, threshold: &Threshold) -> bool {

@@ -5,7 +5,7 @@ use crate::{
     error::WireError,
     field::{Field, Item, choice, record},
     frame::{
-        Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Flush, Gone, Hears, Hello,
+        Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Gone, Hears, Hello,
         HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
         Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
         RefuseReason, Relay, Run, Who,
@@ -32,12 +32,12 @@ record!(Beat {
     late: NodeSet,
     routed: NodeSet,
     echoes_from: u16,
-    echoes: Vec<u32>,
+    echoes: Vec<Echo>,
 });
 record!(MemberBeat {
     view: ViewId,
-    number: u32,
     echo: u32,
+    answer: u8,
     grant: bool,
     urgent: bool,
     multicast_heard: bool,
@@ -158,6 +158,24 @@ record!(Order { view: ViewId, first: u64, runs: Vec<Run>, stable: u64, flow: u64
 record!(Ask { view: ViewId, units: Vec<(u16, u64, u64)>, records: Option<(u64, u64)> });
 record!(Ack { view: ViewId, held: u64, sent: u64 });
 
+impl Field for Echo {
+    const SIZE_MIN: usize = 4;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.age.write(out);
+        self.answer.write(out);
+        self.members.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let (age, answer, members) = (u8::read(input)?, u8::read(input)?, u16::read(input)?);
+        if members == 0 {
+            return Err(WireError::Value("how many members an echo is for"));
+        }
+        Ok(Self { age, answer, members })
+    }
+}
+
 /// The inner frame's kind and body fill the rest of the relay's body.
 impl Field for Relay {
     const SIZE_MIN: usize = 2 * MemberId::SIZE_MIN + 1;
@@ -187,7 +205,7 @@ macro_rules! items {
 }
 
 items! {
-    u32: "echoes", NODES_MAX;
+    Echo: "echoes", NODES_MAX;
     // Each node may both go (its old life) and come (its new one).
     Change: "changes", 2 * NODES_MAX;
     ViewId: "pending ballots", NODES_MAX;

@@ -158,10 +158,28 @@ pub struct Beat {
     pub late: NodeSet,
     /// Members the hub hears only through relays.
     pub routed: NodeSet,
-    /// Index in the view's member list of the first entry of `echoes`.
+    /// Index in the view's member list of the first member that `echoes` speaks of.
     pub echoes_from: u16,
-    /// For consecutive members: number of the newest [`MemberBeat`] heard of each; 0 for none.
-    pub echoes: Vec<u32>,
+    /// What was heard last of the members from there on.
+    pub echoes: Vec<Echo>,
+}
+
+/// What a hub heard last of consecutive members, where it is the same of each: which answer to
+/// which beat. In an idle cluster one of these speaks of everybody, however many they are.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Echo {
+    /// How many beats ago the beat was sent that their newest [`MemberBeat`] answers;
+    /// [`Echo::NONE`] if that is longer ago than can be said, or none was heard.
+    pub age: u8,
+    /// Which answer to that beat it was: [`MemberBeat::answer`].
+    pub answer: u8,
+    /// How many members, at least one.
+    pub members: u16,
+}
+
+impl Echo {
+    /// The age that says that nothing was heard of late.
+    pub const NONE: u8 = u8::MAX;
 }
 
 /// Member to a hub..
@@ -169,10 +187,11 @@ pub struct Beat {
 pub struct MemberBeat {
     /// The view in which it is said.
     pub view: ViewId,
-    /// Number of this member beat, growing per life; the hub echoes it.
-    pub number: u32,
     /// Number of the newest beat heard of this hub; 0 for none.
     pub echo: u32,
+    /// How often that beat was answered before, at most 255: the hub echoes both numbers, so that
+    /// this node knows which of its beats arrived.
+    pub answer: u8,
     /// A promise not to help a view that excludes members of this one for one lease.
     pub grant: bool,
     /// Asks for an answer at once: the sender's lease runs low.

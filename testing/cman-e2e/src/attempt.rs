@@ -1,9 +1,11 @@
 //! Programs that are expected to fail, and to say why.
 
-use crate::node::Node;
+use crate::{lease, node::Node};
 use anyhow::{Context, Result, ensure};
+use rustix::fs::{FlockOperation, flock};
 use std::{
-    fs,
+    fs::{self, File},
+    io::ErrorKind,
     path::Path,
     process::{Command, Output, Stdio},
     thread::sleep,
@@ -67,11 +69,30 @@ pub fn expect_words(said: &str, words: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Fails if a socket or a process number is in a run directory.
+/// What a daemon leaves in its run directory on purpose: a lock, released, whose file must stay so
+/// that no two daemons hold two locks of one name, and the page of the lease for clients that have
+/// it open.
+const STAYS: [&str; 2] = ["cmand.lock", lease::FILE];
+
+/// Fails if anything else is in a run directory, if its lock is held, or if the lease does not say
+/// that the node may not act.
 pub fn expect_nothing_left(run_dir: &Path) -> Result<()> {
-    for name in ["cman.sock", "admin.sock", "cmand.pid"] {
-        let path = run_dir.join(name);
-        ensure!(!fs::exists(&path)?, "{} was left behind", path.display());
+    let entries = match fs::read_dir(run_dir) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.with_context(|| format!("cannot read {}", run_dir.display()))?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let stays = STAYS.iter().any(|name| path.ends_with(name));
+        ensure!(stays, "{} was left behind", path.display());
+        if path.ends_with(lease::FILE) {
+            let deadline = lease::deadline_in(run_dir)?;
+            ensure!(deadline == 0, "{} still allows to act", path.display());
+        } else {
+            let lock = File::open(&path)?;
+            flock(&lock, FlockOperation::NonBlockingLockExclusive)
+                .with_context(|| format!("somebody holds {}", path.display()))?;
+        }
     }
     Ok(())
 }
@@ -93,6 +114,23 @@ mod tests {
         let mut sleeper = Command::new("sleep");
         let error = bounded(sleeper.arg("60"), Duration::from_millis(50)).unwrap_err();
         assert!(error.to_string().contains("did not end"));
+    }
+
+    #[test]
+    fn what_is_left_is_found() {
+        let directory = std::env::temp_dir().join(format!("cman-left-{}", std::process::id()));
+        assert!(expect_nothing_left(&directory).is_ok(), "nothing is there at all");
+        fs::create_dir(&directory).unwrap();
+        let lock = File::create(directory.join("cmand.lock")).unwrap();
+        assert!(expect_nothing_left(&directory).is_ok());
+        flock(&lock, FlockOperation::LockExclusive).unwrap();
+        let held = expect_nothing_left(&directory);
+        drop(lock);
+        fs::write(directory.join("cman.sock.new"), "").unwrap();
+        let left = expect_nothing_left(&directory);
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(held.unwrap_err().to_string().contains("cmand.lock"));
+        assert!(left.unwrap_err().to_string().contains("cman.sock.new was left behind"));
     }
 
     #[test]

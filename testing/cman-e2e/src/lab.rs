@@ -2,9 +2,11 @@
 //!
 //! Node i (from 1) has `eth0` with 10.77.0.i/24 and fd77::i/64 in a namespace of its own; the
 //! other end of the cable is port `vi` of a bridge in one more namespace. The machine's own
-//! network is never touched. In each namespace `/etc/hosts` names the nodes `n1`, `n2`, ...
+//! network is never touched. In each namespace `/etc/hosts` names the nodes `n1`, `n2`, ..., and
+//! nobody need ask for a hardware address: see [`crate::address`].
 
 use crate::{
+    address,
     command::{run, run_with_input, system_command},
     faults::Faults,
 };
@@ -61,11 +63,12 @@ impl Lab {
     /// behind are removed first.
     pub fn new(nodes: usize) -> Result<Self> {
         let number = LABS.fetch_add(1, Ordering::Relaxed);
-        Self::named(&format!("cman-lab-{}-{number}", std::process::id()), nodes)
+        Self::named(&format!("cman-lab-{}-{number}", std::process::id()), nodes, || Ok(()))
     }
 
-    /// A lab whose names all begin with `prefix`, which must have the form `cman-WORD-PID...`.
-    pub fn named(prefix: &str, nodes: usize) -> Result<Self> {
+    /// A lab whose names all begin with `prefix`, which must have the form `cman-lab-PID...` or
+    /// `cman-sandbox-PID...`. `go_on` is asked before each step and ends the making by an error.
+    pub fn named(prefix: &str, nodes: usize, go_on: impl Fn() -> Result<()>) -> Result<Self> {
         ensure!((1..=NODES_MAX).contains(&nodes), "a lab has 1 to {NODES_MAX} nodes, not {nodes}");
         ensure!(
             rustix::process::geteuid().is_root(),
@@ -79,7 +82,7 @@ impl Lab {
             faults: Faults::default(),
         };
         // From here on a failure drops the lab, which removes what was made so far.
-        lab.build().with_context(|| format!("cannot build a lab of {nodes} nodes"))?;
+        lab.build(go_on).with_context(|| format!("cannot build a lab of {nodes} nodes"))?;
         Ok(lab)
     }
 
@@ -114,7 +117,7 @@ impl Lab {
     /// The IPv4 address of a node.
     #[must_use]
     pub fn address(node: usize) -> String {
-        format!("10.77.0.{node}")
+        address::ipv4(node)
     }
 
     /// The name of a node, as `/etc/hosts` in the namespaces has it.
@@ -129,7 +132,7 @@ impl Lab {
         command_in(&self.namespace(node), program)
     }
 
-    fn build(&self) -> Result<()> {
+    fn build(&self, go_on: impl Fn() -> Result<()>) -> Result<()> {
         fs::create_dir_all(&self.directory)
             .with_context(|| format!("cannot make {}", self.directory.display()))?;
         let mut batch = String::new();
@@ -139,13 +142,10 @@ impl Lab {
         run_with_input("ip", &["-batch", "-"], &batch)?;
         run_with_input("ip", &["-n", &self.bridge(), "-batch", "-"], &self.bridge_script()?)?;
         for node in 1..=self.nodes {
+            go_on()?;
             // The hosts file must be there before the first program runs in the namespace.
             self.write_hosts(node, &self.hosts())?;
-            let script = format!(
-                "link set lo up\naddr add {}/24 dev eth0\naddr add fd77::{node:x}/64 dev eth0 \
-                 nodad\nlink set eth0 up\n",
-                Self::address(node)
-            );
+            let script = address::script(node, self.nodes);
             run_with_input("ip", &["-n", &self.namespace(node), "-batch", "-"], &script)?;
         }
         Ok(())
@@ -155,7 +155,9 @@ impl Lab {
         let mut script = String::from("link add br0 type bridge mcast_snooping 0\n");
         for node in 1..=self.nodes {
             let peer = self.namespace(node);
-            writeln!(script, "link add v{node} type veth peer name eth0 netns {peer}")?;
+            let hardware = address::hardware(node);
+            let eth0 = format!("eth0 address {hardware} netns {peer}");
+            writeln!(script, "link add v{node} type veth peer name {eth0}")?;
             writeln!(script, "link set v{node} master br0 up")?;
         }
         script.push_str("link set br0 up\n");
@@ -322,20 +324,27 @@ fn remove_directory(directory: &Path) -> Result<()> {
     }
 }
 
-/// Removes labs whose process was killed before it could.
+/// Removes labs whose process was killed before it could. Another lab may be removing the same
+/// ones: what counts is that they go.
 fn remove_abandoned() -> Result<()> {
-    let abandoned: Vec<_> =
-        existing_namespaces()?.into_iter().filter(|n| is_abandoned(n)).collect();
+    let mut abandoned = existing_namespaces()?;
+    // A namespace may be gone, and its files not.
+    abandoned.extend(names_in(Path::new(ETC_NETNS)));
+    abandoned.retain(|name| is_abandoned(name));
     if !abandoned.is_empty() {
-        // Another lab may be removing the same ones: what counts is that they go.
         let _ = remove_namespaces(&abandoned);
     }
-    for entry in fs::read_dir(std::env::temp_dir())?.flatten() {
-        if entry.file_name().to_str().is_some_and(is_abandoned) {
-            let _ = remove_directory(&entry.path());
-        }
+    let temporary = std::env::temp_dir();
+    for name in names_in(&temporary).into_iter().filter(|name| is_abandoned(name)) {
+        let _ = remove_directory(&temporary.join(name));
     }
     Ok(())
+}
+
+/// The names in a directory, none if there is no such directory.
+fn names_in(directory: &Path) -> Vec<String> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
 }
 
 /// Whether a name has the form of a lab's, `cman-WORD-PID...`, and that process is gone.

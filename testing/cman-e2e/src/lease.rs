@@ -3,10 +3,10 @@
 
 use crate::node::Node;
 use anyhow::{Context, Result, ensure};
-use std::fs;
+use std::{fs, path::Path};
 
 /// The file in the run directory.
-const FILE: &str = "lease";
+pub(crate) const FILE: &str = "lease";
 /// What it begins with, and the version of its layout.
 const MAGIC: &[u8] = b"CMANLEAS\x01\x00\x00\x00";
 /// Where the deadline is: 8 bytes in the order of the machine.
@@ -15,7 +15,12 @@ const DEADLINE_AT: usize = 128;
 /// Until when this node says that it may act, in nanoseconds of [`crate::cluster::now_ns`]; 0 if
 /// it says that it may not.
 pub fn deadline(node: &Node) -> Result<u64> {
-    let path = node.run_dir().join(FILE);
+    deadline_in(&node.run_dir())
+}
+
+/// The same for the daemon of this run directory.
+pub(crate) fn deadline_in(run_dir: &Path) -> Result<u64> {
+    let path = run_dir.join(FILE);
     // The daemon maps the file, and a mapping that is shared is what a reader of the file sees.
     let page = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(&page).with_context(|| format!("in {}", path.display()))

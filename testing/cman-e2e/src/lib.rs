@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`command`] | running a program and saying what went wrong |
 //! | [`lab`] | namespaces on one bridge, their counters and their faults |
+//! | `address` | the addresses of the nodes of a lab, and who knows whose |
 //! | [`faults`] | which frames the bridge drops, as one nftables transaction |
 //! | [`conf`] | the `cluster.conf` and the key of a test cluster |
 //! | [`node`] | one daemon: start, kill, stop, what its tools print |
@@ -16,6 +17,7 @@
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
 //! | [`attempt`] | programs that are expected to fail, and to say why |
+//! | [`warnings`] | what daemons complain of in their logs |
 //! | [`lease`] | until when a node says that it may act |
 //! | [`history`] | what daemons told over time, held against what must always be true |
 //! | [`random`] | numbers that look random |
@@ -41,6 +43,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod address;
 pub mod attempt;
 pub mod built;
 pub mod cases;
@@ -60,4 +63,5 @@ pub mod random;
 pub mod report;
 pub mod rows;
 pub mod turn;
+pub mod warnings;
 pub mod watch;

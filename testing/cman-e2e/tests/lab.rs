@@ -1,7 +1,11 @@
 //! The lab itself: a test on a broken laboratory proves nothing.
 
 use anyhow::Result;
-use cman_e2e::{command::run, lab::Lab};
+use cman_e2e::{
+    command::{run, system_command},
+    lab::Lab,
+};
+use std::fs;
 
 /// How many frames reach `to` while `from` sends five to a multicast group.
 fn multicast_received(lab: &Lab, from: usize, to: usize) -> Result<u64> {
@@ -54,5 +58,65 @@ fn labs_stand_side_by_side_and_leave_nothing() -> Result<()> {
     assert!(!directory.exists());
     let left = run("ip", &["netns", "list"])?;
     assert!(!left.contains(&a) && left.contains(&b));
+    Ok(())
+}
+
+/// The entries of a node's table of neighbours that are in this state.
+fn neighbours(lab: &Lab, node: usize, state: &str) -> Result<Vec<String>> {
+    let shown = run("ip", &["-n", &lab.namespace(node), "neigh", "show", "nud", state])?;
+    Ok(shown.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn nobody_has_to_ask_for_a_hardware_address() -> Result<()> {
+    let lab = Lab::new(3)?;
+    for node in 1..=3 {
+        for other in (1..=3).filter(|other| *other != node) {
+            assert!(pings(&lab, node, other)?, "{other} is not where {node} looks for it");
+        }
+        assert_eq!(neighbours(&lab, node, "permanent")?.len(), 4, "two each by IPv4 and IPv6");
+        // What the machine's table of neighbours counts, and drops packets for when it is full.
+        for state in ["reachable", "stale", "delay", "probe", "incomplete", "failed"] {
+            let counted = neighbours(&lab, node, state)?;
+            assert!(counted.is_empty(), "node {node} had to ask: {counted:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Higher than any pid that Linux allows.
+const NO_PID: u32 = 4_194_305;
+
+#[test]
+fn what_a_killed_owner_left_is_swept_and_nothing_else() -> Result<()> {
+    let own = std::process::id();
+    let left_by_dead =
+        [format!("cman-lab-{NO_PID}-{own}-node1"), format!("cman-sandbox-{NO_PID}-{own}-node1")];
+    let of_others = [format!("cman-lab-{own}-x-node1"), format!("cman-other-{NO_PID}-{own}")];
+    for namespace in left_by_dead.iter().chain(&of_others) {
+        run("ip", &["netns", "add", namespace])?;
+    }
+    let [left, _] = &left_by_dead;
+    let mut orphan = system_command("ip").args(["netns", "exec", left, "sleep", "1000"]).spawn()?;
+    let directory = std::env::temp_dir().join(left);
+    fs::create_dir(&directory)?;
+
+    let made = Lab::new(1);
+    let listed = run("ip", &["netns", "list"])?;
+    let ended = orphan.try_wait()?;
+    orphan.kill()?;
+    orphan.wait()?;
+    for namespace in &of_others {
+        run("ip", &["netns", "delete", namespace])?;
+    }
+    made?;
+    for namespace in &left_by_dead {
+        assert!(!listed.contains(namespace), "{namespace} is still there");
+    }
+    for namespace in &of_others {
+        assert!(listed.contains(namespace), "{namespace} was somebody else's");
+    }
+    assert!(ended.is_some(), "what ran there still runs");
+    assert!(!directory.exists(), "{} is still there", directory.display());
     Ok(())
 }

@@ -42,6 +42,26 @@ impl Datagram {
     }
 }
 
+/// How much passed a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Traffic {
+    /// Datagrams.
+    pub datagrams: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Frames in them, and parts of long ones: what a node has to look at one by one.
+    pub frames: u64,
+}
+
+impl Traffic {
+    /// One more datagram passed.
+    pub fn add(&mut self, datagram: &Datagram) {
+        self.datagrams += 1;
+        self.bytes += datagram.bytes.len() as u64;
+        self.frames += datagram.peek.frames as u64;
+    }
+}
+
 /// Bytes of datagrams that wait in a socket until the node reads them, at most.
 pub const SOCKET_BUFFER: usize = 256 * 1024;
 
@@ -193,10 +213,10 @@ pub struct Host {
     pub heard: Vec<Instant>,
     /// The proposal it is carrying out.
     pub proposing: Option<(ViewId, Stage)>,
-    /// Datagrams it sent.
-    pub sent: u64,
-    /// Datagrams it read.
-    pub read: u64,
+    /// What it sent.
+    pub sent: Traffic,
+    /// What it read.
+    pub read: Traffic,
     /// Whether the checkers look at it. Not at hosts of foreign clusters.
     pub observed: bool,
 }
@@ -223,8 +243,8 @@ impl Host {
             timer_at: Real::MAX,
             timer_number: 0,
             proposing: None,
-            sent: 0,
-            read: 0,
+            sent: Traffic::default(),
+            read: Traffic::default(),
             observed: true,
         }
     }

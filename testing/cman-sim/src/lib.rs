@@ -13,6 +13,7 @@
 //! | [`history`], [`checkers`] | what happened, and what must hold |
 //! | [`faults`], [`triggers`] | what goes wrong |
 //! | [`swarm`], [`permanent`], [`scenarios`], [`scale`] | runs: drawn from a seed; with a fault that never ends; by name; large |
+//! | [`stories`] | targeted schedules that most seeds begin with |
 //! | [`reach`] | which interesting places runs reached |
 //! | [`columns`] | the log, one column per node |
 //! | [`runner`] | many seeds |
@@ -35,6 +36,7 @@ pub mod reach;
 pub mod runner;
 pub mod scale;
 pub mod scenarios;
+pub mod stories;
 pub mod swarm;
 pub mod triggers;
 pub mod violation;

@@ -123,6 +123,8 @@ pub struct Peek {
     pub sender: Option<MemberId>,
     /// What kinds of frames are in it, relayed ones included.
     pub kinds: Kinds,
+    /// How many frames, and parts of long ones, are in it.
+    pub frames: usize,
     /// The ballot of the last view change frame in it.
     pub ballot: Option<ViewId>,
     /// Whether a member grants a hub a lease in it, or a hub tells of its own lease.
@@ -154,6 +156,7 @@ pub fn peek(bytes: &[u8]) -> Peek {
     for frame in &decoded.frames {
         look(&mut peek, frame, header.sender);
     }
+    peek.frames = decoded.frames.len() + decoded.parts.len();
     if !decoded.parts.is_empty() {
         peek.kinds.insert(Kind::Other);
     }

@@ -72,6 +72,15 @@ places! {
     Replays, 1_000, "old datagrams replayed";
     Garbage, 1_000, "datagrams of garbage";
     Dropped, 1, "datagrams dropped by a full socket buffer";
+    ForgottenPromises, 20, "voters that changed sides within a lease";
+    CutOffAtOnce, 20, "members cut off at the moment of a proposal";
+    OlderBasis, 20, "restarted voters among those with an older basis";
+    ReturnsInHalves, 20, "removed nodes back in two halves";
+    Twins, 20, "second nodes with the id of a member";
+    LateHellos, 20, "joins whose hellos came later";
+    DeafStarters, 20, "held off nodes that went deaf";
+    Echoes, 20, "first words of dead lives said again";
+    HeavySleepers, 10, "coordinators with most votes that slept over and over";
     LiveAfterHeal, 990, "clusters whole again after the faults";
     TimedCrashes, 300, "crashes in a quiet cluster, timed";
 }

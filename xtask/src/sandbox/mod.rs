@@ -1,15 +1,18 @@
 //! `sandbox`: a cluster on this machine to look at, to talk to and to hurt.
 //!
 //! Everything is made in network namespaces of its own and removed at the end, whatever the end
-//! is: Ctrl-C, a second Ctrl-C, a termination signal, or an error.
+//! is: Ctrl-C at any moment, a second Ctrl-C, a termination signal, or an error. What a sandbox
+//! that was killed (`kill -9`) leaves is removed when the next lab is made.
 //!
 //! | module | what |
 //! |---|---|
 //! | [`guide`] | how to talk to a node, and how to hurt it |
+//! | [`interrupt`] | Ctrl-C and its relatives |
 //! | [`screen`] | what is drawn |
 //! | [`watched`] | a node as it is watched: state, events, restart |
 
 mod guide;
+mod interrupt;
 mod screen;
 mod watched;
 
@@ -20,17 +23,9 @@ use cman_e2e::{
     lab::{Lab, NODES_MAX},
     node::Programs,
 };
-use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
-    flag::register,
-};
+use interrupt::Interrupt;
 use std::{
     io::{IsTerminal, stdout},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::sleep,
     time::{Duration, Instant},
 };
 use watched::Watched;
@@ -63,48 +58,46 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options) -> Result<()> {
     packages::ensure_root("the sandbox", "run it with sudo")?;
     packages::ensure(packages::LAB)?;
-    let programs = build()?;
-    // Only from here on is there anything to clean up; before, a signal simply ends us.
-    let interrupted = catch_signals()?;
-    let mut cluster = create(options, &programs)?;
-    cluster.start_all()?;
-    if options.once {
-        return once(&mut cluster);
+    let interrupt = Interrupt::catch()?;
+    let programs = build(&interrupt)?;
+    let mut cluster = create(options, &programs, &interrupt)?;
+    for node in cluster.nodes_mut() {
+        interrupt.check()?;
+        node.start()?;
     }
-    let shown = show(&mut cluster, &interrupted);
+    if options.once {
+        return once(&mut cluster, &interrupt);
+    }
+    let shown = show(&mut cluster, &interrupt);
     println!("\nremoving the sandbox");
-    shown
+    // A program that the same Ctrl-C ended is no failure.
+    if interrupt.raised() { Ok(()) } else { shown }
 }
 
 /// Builds the programs, unless `CMAN_BIN_DIR` says where to take them from.
-fn build() -> Result<Programs> {
+fn build(interrupt: &Interrupt) -> Result<Programs> {
     if std::env::var_os("CMAN_BIN_DIR").is_some() {
         return Programs::find();
     }
-    println!("building cmand and cman_tool");
+    let directory = repository::target().join("release");
+    let first = !directory.join("cmand").exists();
+    let patience = if first { ", which takes some minutes the first time" } else { "" };
+    println!("building cmand and cman_tool{patience}");
     let mut cargo = repository::cargo();
     cargo.args(["build", "--release", "--package", "cmand", "--package", "cman_tool"]);
-    let status = cargo.status().context("cannot run cargo")?;
-    ensure!(status.success(), "the build failed");
-    Programs::in_directory(&repository::target().join("release"))
+    ensure!(interrupt.run(&mut cargo)?.success(), "the build failed");
+    Programs::in_directory(&directory)
 }
 
-/// A flag that SIGINT, SIGTERM and SIGHUP raise, as often as they come, instead of ending us.
-fn catch_signals() -> Result<Arc<AtomicBool>> {
-    let raised = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
-        register(signal, Arc::clone(&raised)).context("cannot handle signals")?;
-    }
-    Ok(raised)
-}
-
-fn create(options: &Options, programs: &Programs) -> Result<Cluster> {
+fn create(options: &Options, programs: &Programs, interrupt: &Interrupt) -> Result<Cluster> {
     let count = usize::from(options.nodes);
     ensure!(count <= NODES_MAX, "a sandbox has at most {NODES_MAX} nodes");
     let names: Vec<_> = (1..=count).map(Lab::name).collect();
     let nodes: Vec<_> = (1_u32..).zip(names.iter().map(String::as_str)).collect();
     let conf = cman_config::template("sandbox", &nodes, options.token);
-    let lab = Lab::named(&format!("cman-sandbox-{}", std::process::id()), count)?;
+    println!("making a network of {count} nodes");
+    let prefix = format!("cman-sandbox-{}", std::process::id());
+    let lab = Lab::named(&prefix, count, || interrupt.check())?;
     guide::prepare(&lab)?;
     let mut cluster = Cluster::in_lab(lab, &conf, programs)?;
     for node in cluster.nodes_mut() {
@@ -114,20 +107,29 @@ fn create(options: &Options, programs: &Programs) -> Result<Cluster> {
     Ok(cluster)
 }
 
-fn once(cluster: &mut Cluster) -> Result<()> {
+fn once(cluster: &mut Cluster, interrupt: &Interrupt) -> Result<()> {
     let all: Vec<_> = cluster.nodes().map(cman_e2e::node::Node::number).collect();
     let count = u32::try_from(all.len())?;
-    let took = wait_formed(cluster, &all, FORMED_MAX + FORMED_MAX_PER_NODE * count)?;
+    println!("waiting until all are members");
+    let bound = FORMED_MAX + FORMED_MAX_PER_NODE * count;
+    let took = wait_formed(cluster, &all, bound, interrupt)?;
     println!("all {count} nodes are members and quorate after {:.2} s", took.as_secs_f64());
     print!("{}", cluster.node(1)?.tool_prints(&["nodes"])?);
     Ok(())
 }
 
 /// Waits until all are members and quorate, but not for a daemon that has ended.
-fn wait_formed(cluster: &mut Cluster, all: &[usize], bound: Duration) -> Result<Duration> {
+fn wait_formed(
+    cluster: &mut Cluster,
+    all: &[usize],
+    bound: Duration,
+    interrupt: &Interrupt,
+) -> Result<Duration> {
     let start = Instant::now();
     loop {
         let outcome = cluster.wait_formed(all, REFRESH);
+        // Before anything else: the same Ctrl-C may have ended the tool that was asking.
+        interrupt.check()?;
         if outcome.is_ok() {
             return Ok(start.elapsed());
         }
@@ -141,15 +143,17 @@ fn wait_formed(cluster: &mut Cluster, all: &[usize], bound: Duration) -> Result<
     }
 }
 
-fn show(cluster: &mut Cluster, interrupted: &AtomicBool) -> Result<()> {
+fn show(cluster: &mut Cluster, interrupt: &Interrupt) -> Result<()> {
     let live = stdout().is_terminal();
     if !live {
         println!("{}", guide::text(cluster)?);
     }
     let start = Instant::now();
     let mut watched: Vec<_> = cluster.nodes().map(|_| Watched::default()).collect();
-    while !interrupted.load(Ordering::Relaxed) {
+    while !interrupt.raised() {
         for (node, watched) in cluster.nodes_mut().zip(&mut watched) {
+            // A daemon that somebody stopped lets each question wait.
+            interrupt.check()?;
             watched.look(node)?;
         }
         if live {
@@ -158,15 +162,7 @@ fn show(cluster: &mut Cluster, interrupted: &AtomicBool) -> Result<()> {
         } else {
             screen::print_news(&mut watched);
         }
-        wait(REFRESH, interrupted);
+        interrupt.wait(REFRESH);
     }
     Ok(())
-}
-
-/// Waits, but not longer than until the flag is raised.
-fn wait(time: Duration, interrupted: &AtomicBool) {
-    let end = Instant::now() + time;
-    while Instant::now() < end && !interrupted.load(Ordering::Relaxed) {
-        sleep(Duration::from_millis(20));
-    }
 }

@@ -167,7 +167,7 @@ fn wait_for_exit(child: &mut Child, deadline: Deadline) -> Result<ExitStatus, Fa
             Ok(None) if deadline.has_passed() => {
                 return Err(Failure::timed_out(
                     "The cluster daemon is still starting.",
-                    "Wait for it with `cman_tool wait`.",
+                    "It goes on by itself: `cman_tool status` answers when it has started.",
                 ));
             }
             Ok(None) => deadline.sleep(INTERVAL),

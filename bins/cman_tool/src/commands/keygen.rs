@@ -3,6 +3,7 @@
 use crate::{
     cli::{Common, Keygen},
     failure::Failure,
+    output,
 };
 use std::{
     fmt::Write as _,
@@ -25,7 +26,9 @@ pub(super) fn run(common: &Common, args: &Keygen) -> Result<(), Failure> {
     write_new(path, key.as_bytes()).map_err(|error| refused(path, &error))?;
     let shown = path.display();
     if !common.json {
-        eprintln!("Wrote a new cluster key to {shown}. Copy it to every node, over a safe path.");
+        output::talk(&format!(
+            "Wrote a new cluster key to {shown}. Copy it to every node, over a safe path."
+        ));
     }
     common.done(&format!("Wrote a new cluster key to {shown}."))
 }
@@ -65,15 +68,24 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
+/// Whether this is a file, and not a link to one either.
+fn is_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_file())
+}
+
 fn refused(path: &Path, error: &io::Error) -> Failure {
     let shown = path.display();
     let directory = directory_of(path).display();
     match error.kind() {
+        ErrorKind::AlreadyExists if !is_file(path) => Failure::failed(
+            format!("{shown} exists, and is no file."),
+            "Name another one with --keyfile.",
+        ),
         ErrorKind::AlreadyExists => Failure::failed(
             format!("{shown} exists; a cluster key is never overwritten."),
             format!("To replace it, move it away first: mv {shown} {shown}.old"),
         ),
-        ErrorKind::NotFound => Failure::failed(
+        ErrorKind::NotFound if !directory_of(path).exists() => Failure::failed(
             format!("There is no directory {directory} to write the cluster key into."),
             format!("Make it first: mkdir -p {directory}"),
         ),
@@ -130,5 +142,17 @@ mod tests {
             "There is no directory /nowhere/at/all to write the cluster key into.\n\
              Make it first: mkdir -p /nowhere/at/all"
         );
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_to_be_moved_away() {
+        for path in ["/", "/dev/null"] {
+            let path = Path::new(path);
+            let failure = refused(path, &write_new(path, b"key").unwrap_err());
+            assert!(failure.to_string().contains("is no file"), "{failure}");
+        }
+        let path = Path::new("/proc/key");
+        let failure = refused(path, &write_new(path, b"key").unwrap_err());
+        assert!(failure.to_string().starts_with("Cannot write the cluster key to"), "{failure}");
     }
 }

@@ -8,6 +8,7 @@ mod leave;
 mod nodes;
 mod report;
 mod status;
+mod stream;
 mod version;
 mod wait;
 mod watch;

@@ -28,8 +28,8 @@ fn show(common: &Common, args: &Nodes) -> Result<(), Failure> {
         return output::text(&render::classic::node_fields(&reply, &args.format));
     }
     if reply.nodes.iter().any(|node| node.state == NodeState::Disallowed) {
-        eprintln!(
-            "cman_tool: warning: some nodes are disallowed; other nodes may show other members."
+        output::talk(
+            "cman_tool: warning: some nodes are disallowed; other nodes may show other members.",
         );
     }
     output::text(&render::classic::nodes(&reply, args.addresses, args.fence))

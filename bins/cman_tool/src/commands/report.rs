@@ -10,11 +10,12 @@ use cman_client::{
     Error,
     ipc::{EventMessage, StatusReply},
 };
+use cman_io::regular_file;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Read},
+    fs,
+    io::{self, ErrorKind},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -141,8 +142,7 @@ fn events(common: &Common) -> Result<Vec<EventMessage>, Error> {
 }
 
 fn read_text(path: &Path) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(CONFIG_MAX).read_to_end(&mut bytes)?;
+    let bytes = regular_file::read(path, CONFIG_MAX)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
@@ -177,7 +177,7 @@ fn tell(common: &Common, path: &Path, problems: &[String]) -> Result<(), Failure
         return output::json_line(&ReportJson { file: path, problems });
     }
     for problem in problems {
-        eprintln!("cman_tool: left out: {problem}");
+        output::talk(&format!("cman_tool: left out: {problem}"));
     }
     output::text(&format!("{}\n", path.display()))
 }

@@ -33,6 +33,6 @@ fn show(common: &Common, args: &Status) -> Result<(), Failure> {
 /// The classic text has no place for trouble, and programs read it: so trouble goes to stderr.
 fn warn(status: &StatusReply) {
     for trouble in render::long::troubles(status) {
-        eprintln!("cman_tool: warning: {trouble}");
+        output::talk(&format!("cman_tool: warning: {trouble}"));
     }
 }

@@ -1,5 +1,6 @@
 //! Showing something again and again.
 
+use super::stream::{self, Heard};
 use crate::{cli::Common, failure::Failure, output};
 use cman_client::Error;
 use std::{
@@ -28,11 +29,10 @@ pub(super) fn run(
     let mut patience = Some(TOGETHER);
     loop {
         for _ in 0..TOGETHER_MAX {
-            match events.next_within(patience) {
-                Ok(Some(_)) => patience = Some(TOGETHER),
-                Err(Error::TimedOut { .. }) => break,
-                Ok(None) => return Err(Error::Closed.into()),
-                Err(error) => return Err(error.into()),
+            match stream::next(&mut events, patience)? {
+                Heard::Event(_) => patience = Some(TOGETHER),
+                Heard::Nothing => break,
+                Heard::End => return Err(Error::Closed.into()),
             }
         }
         if on_terminal {

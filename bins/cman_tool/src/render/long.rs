@@ -35,7 +35,8 @@ pub(crate) fn status(status: &StatusReply) -> String {
     lines.push(format!("Quorum lease: {}", lease(status)));
     lines.push(format!("Lease promise: {}", promise(&status.promise)));
     lines.push(format!("Encryption: {}", if status.encrypted { "on" } else { "off" }));
-    lines.extend(status.links.iter().map(link));
+    let alone = status.view.as_ref().is_none_or(|view| view.members.len() < 2);
+    lines.extend(status.links.iter().map(|one| link(one, alone)));
     let rejected = &status.rejected_datagrams;
     lines.push(format!(
         "Rejected datagrams: {} unauthenticated, {} replayed, {} malformed, {} of other clusters",
@@ -77,11 +78,13 @@ fn scaled(value: u64, by: u64, per: u64) -> u64 {
     u64::try_from(wide).unwrap_or(u64::MAX)
 }
 
-fn link(link: &LinkStatus) -> String {
+fn link(link: &LinkStatus, alone: bool) -> String {
     let state = if link.up { "up" } else { "down" };
     let multicast = match (link.multicast, link.multicast_heard) {
         (None, _) => "unicast only".to_owned(),
         (Some(group), true) => format!("multicast {group}, heard"),
+        // Nobody could be.
+        (Some(group), false) if alone => format!("multicast {group}"),
         (Some(group), false) => format!("multicast {group}, not heard"),
     };
     format!("Link {}: {} port {}, {state}, {multicast}", link.id, link.address, link.port)

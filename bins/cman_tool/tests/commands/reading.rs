@@ -267,3 +267,34 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     let output = tool.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
 }
+
+/// How a tool ends whose reader goes after the first line, when nothing happens any more.
+#[track_caller]
+fn end_of_reader(line: &str) {
+    let machine = Machine::with_daemon(daemon(healthy()));
+    let mut tool =
+        machine.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut shown = BufReader::new(tool.stdout.take().unwrap());
+    assert!(shown.read_line(&mut String::new()).unwrap() > 0);
+    // All that comes by itself has come: only the closed pipe can end it now.
+    thread::sleep(Duration::from_millis(300));
+    drop(shown);
+    for _ in 0..100 {
+        if tool.try_wait().unwrap().is_some() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    let stuck = tool.try_wait().unwrap().is_none();
+    tool.kill().unwrap();
+    let output = tool.wait_with_output().unwrap();
+    assert!(!stuck, "{line}: it waits for an event that nobody wants to read");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()), "{line}");
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_not_kept_until_the_next_event() {
+    for line in ["events", "events --json", "nodes --watch", "status --watch --json"] {
+        end_of_reader(line);
+    }
+}

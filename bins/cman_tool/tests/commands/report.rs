@@ -12,6 +12,7 @@ use std::{
     io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
+    process::Command,
 };
 
 /// The files of an archive by their names, and the one directory they are in.
@@ -117,4 +118,14 @@ fn a_report_overwrites_nothing() {
          Name another file with --output.\n"
     );
     assert_eq!(fs::read(file(&machine, "r.tar.gz")).unwrap(), b"precious");
+}
+
+#[test]
+fn a_pipe_given_as_configuration_is_not_waited_for() {
+    let machine = Machine::new();
+    let made = Command::new("mkfifo").arg(file(&machine, "pipe")).status().unwrap();
+    assert!(made.success());
+    let ran = machine.run("report --config pipe --json");
+    let problems = ran.json()["problems"].clone();
+    assert_eq!(problems[1], "pipe: it is a pipe, not a file", "{problems}");
 }

@@ -23,6 +23,36 @@ fn wrong_usage_ends_with_1() {
 }
 
 #[test]
+fn a_full_place_for_talk_is_no_reason_to_die() {
+    let machine = Machine::new();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = machine.command("status").stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let status = machine.command("keygen -k key").stderr(full()).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn what_users_type_does_nothing_to_their_terminal() {
+    let machine = Machine::new();
+    let said = machine.run("status --run-dir \u{1b}[31mred").failed(1);
+    assert!(said.contains("\\u{1b}[31mred/cman.sock"), "{said}");
+}
+
+#[test]
+fn verbs_of_a_later_release_are_known() {
+    let machine = Machine::new();
+    for line in ["expected -e 3", "-e 3 expected", "votes -v 2", "services", "debug 3", "expected"]
+    {
+        let said = machine.run(line).failed(1);
+        assert!(said.contains("is not in this release"), "{line}: {said}");
+        assert_eq!(said.lines().count(), 2, "{line}: {said}");
+        let error = &machine.run(&format!("{line} --json")).json()["error"];
+        assert!(error.as_str().unwrap().contains("later one"), "{line}: {error}");
+    }
+}
+
+#[test]
 fn wrong_usage_as_json() {
     let ran = Machine::new().run("nodes -F color --json");
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));

@@ -52,11 +52,14 @@ impl Lab {
                 address,
                 multicast: true,
                 up: true,
+                running: true,
             },
             group: None,
             memory_locked: false,
             realtime: false,
             notes: Vec::new(),
+            disk: Arc::default(),
+            carrier: Default::default(),
             config_file: String::new(),
             state_dir: String::new(),
         };
@@ -205,8 +208,9 @@ async fn an_engine_that_is_stalled_is_an_answer() {
 async fn a_subscriber_hears_done_then_the_present_then_everything() {
     let lab = Lab::new();
     let why = "2 of 2 votes".to_owned();
-    let yes = cman_node::Event::Quorum { quorate: true, votes: 2, needed: 2, text: why.clone() };
-    lab.context.history().note(1, 2, &yes, 2);
+    let text = why.clone();
+    let yes = cman_node::Event::Quorum { quorate: true, votes: 2, expected: 2, needed: 2, text };
+    lab.context.history().note(1, 2, &yes);
     let mut client = lab.welcome(Access::Public).await;
     assert_eq!(client.ask(Request::Subscribe).await, Reply::Done);
     let quorum = QuorumEvent { quorate: false, votes: 2, expected_votes: 2, needed: 2, text: why };
@@ -244,4 +248,37 @@ async fn a_subscriber_that_does_not_read_is_let_go_and_nobody_else() {
     }
     assert!((1..2000).contains(&heard), "{heard} events reached the slow client");
     assert!(matches!(quick.ask(Request::Logs).await, Reply::Logs(_)));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_turned_away_hears_why_however_late_it_speaks() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let turning = tokio::spawn(turn_away(theirs));
+    let mut client = Client { stream: ours, decoder: Decoder::new() };
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    client.say(&Message::Hello(Hello::from_program("test"))).await;
+    assert_eq!(client.hear_error().await, ErrorCode::Busy);
+    assert_eq!(client.hear().await, None);
+    drop(client);
+    turning.await.unwrap();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_turned_away_and_does_not_go_is_hung_up_on() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let hung_up = timeout(TURN_AWAY_LIMIT * 5, turn_away(theirs)).await;
+    assert!(hung_up.is_ok(), "it waits for a client that says nothing");
+    drop(ours);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_is_hung_up_on_at_once_hears_why_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("socket");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let stream = UnixStream::connect(&path).await.unwrap();
+    say_no_room(&listener.accept().await.unwrap().0);
+    let mut client = Client { stream, decoder: Decoder::new() };
+    assert_eq!(client.hear_error().await, ErrorCode::Busy);
+    assert_eq!(client.hear().await, None);
 }

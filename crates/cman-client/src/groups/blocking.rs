@@ -56,8 +56,7 @@ impl Groups {
     /// As [`open`](Self::open).
     pub fn open_as(run_dir: &Path, program: &str, pid: u32) -> Result<Self, Error> {
         let mut wire = Wire::connect(&run_dir.join(Socket::Public.file()))?;
-        wire.send(&talk::hello(program), PATIENCE)?;
-        let (welcome, me) = talk::welcomed(wire.receive(Some(PATIENCE))?, pid)?;
+        let (welcome, me) = talk::welcomed(wire.exchange(&talk::hello(program), PATIENCE)?, pid)?;
         // Nothing comes behind the greeting before something is asked.
         let (stream, socket) = wire.into_stream();
         stream.set_nonblocking(true).map_err(|error| Error::connecting(socket.clone(), error))?;

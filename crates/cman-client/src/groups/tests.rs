@@ -1,16 +1,16 @@
 //! Groups of one, at a fake daemon.
 
-use super::{GROUP_MESSAGE_MAX, GroupName, Groups, Incoming, Lost, Process, Reason};
-use crate::{Error, fake_daemon::FakeDaemon};
+use super::{GROUP_MESSAGE_MAX, GroupName, Groups, Incoming, Lost, Process};
+use crate::{
+    Error,
+    fake_daemon::{FakeDaemon, alone},
+};
 use cman_ipc::{
-    ErrorCode, ErrorReply, Event, EventMessage, GroupConfig, GroupEvent, GroupMessage,
-    GroupRefused, Message, Reply, Request, event::ShutdownEvent,
+    ErrorCode, ErrorReply, Event, EventMessage, GroupEvent, GroupRefused, Message, Reply, Request,
+    event::ShutdownEvent,
 };
-use cman_types::{Incarnation, NodeId};
-use std::{
-    sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
-};
+use cman_types::NodeId;
+use std::time::Duration;
 
 /// A message at which the daemon closes the connection.
 const CLOSE: &[u8] = b"close";
@@ -19,30 +19,14 @@ fn name(name: &str) -> GroupName {
     GroupName::new(name.as_bytes()).unwrap()
 }
 
-fn me(pid: u32) -> Process {
-    Process { node: NodeId::new(1).unwrap(), pid }
+fn me() -> Process {
+    Process { node: NodeId::new(1).unwrap(), pid: std::process::id() }
 }
 
-fn config(group: &GroupName, left: bool, pid: u32) -> Message {
-    let (members, gone, come) = match left {
-        true => (vec![], vec![(me(pid), Reason::Leave)], vec![]),
-        false => (vec![me(pid)], vec![], vec![(me(pid), Reason::Join)]),
-    };
-    let config = GroupConfig { group: group.clone(), members, left: gone, joined: come };
-    Message::Group(GroupEvent::Config(config))
-}
-
-/// What a daemon without others answers to a process.
-fn alone(pid: u32, number: &AtomicU64, request: Request) -> Vec<Message> {
-    match request {
-        // The event first: the reply is not always.
-        Request::GroupJoin { group, .. } => {
-            vec![config(&group, false, pid), Message::Reply(Reply::Done)]
-        }
-        Request::GroupLeave { group } => {
-            vec![Message::Reply(Reply::Done), config(&group, true, pid)]
-        }
-        Request::GroupMembers { .. } => vec![Message::Reply(Reply::GroupMembers(vec![me(pid)]))],
+/// What a daemon without others answers, and to some messages something else.
+fn answers() -> impl Fn(Request) -> Vec<Message> + Send + Sync + 'static {
+    let alone = alone(std::process::id());
+    move |request| match request {
         Request::GroupSend { group, payload, .. } if payload == b"refuse".as_slice() => {
             let (text, advice) = ("No.".to_owned(), String::new());
             let error = ErrorReply { code: ErrorCode::NotJoined, text, advice };
@@ -50,27 +34,18 @@ fn alone(pid: u32, number: &AtomicU64, request: Request) -> Vec<Message> {
         }
         // Nothing to say closes the connection.
         Request::GroupSend { payload, .. } if payload == CLOSE => Vec::new(),
-        Request::GroupSend { group, payload, .. } => {
-            let number = number.fetch_add(1, Ordering::Relaxed) + 1;
-            let incarnation = Incarnation(7);
-            let message = GroupMessage { group, sender: me(pid), incarnation, number, payload };
-            vec![Message::Group(GroupEvent::Message(message))]
-        }
         Request::Subscribe => {
             let event = Event::Shutdown(ShutdownEvent { text: "told to".into() });
             let event = EventMessage { at: 1, monotonic_ns: 2, event };
             vec![Message::Reply(Reply::Done), Message::Event(event)]
         }
-        _ => vec![Message::Reply(Reply::Done)],
+        request => alone(request),
     }
 }
 
 fn daemon() -> (FakeDaemon, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    let number = AtomicU64::new(0);
-    let pid = std::process::id();
-    let answer = move |request| alone(pid, &number, request);
-    (FakeDaemon::start(dir.path(), answer).unwrap(), dir)
+    (FakeDaemon::start(dir.path(), answers()).unwrap(), dir)
 }
 
 fn receive(groups: &mut Groups) -> Incoming {
@@ -91,7 +66,7 @@ fn a_member_hears_that_it_joined_and_then_what_it_says() {
     let chat = name("chat");
     assert!(matches!(groups.send(&chat, b"x", false), Err(Error::NotJoined { .. })));
     groups.join(&chat).unwrap();
-    assert_eq!(groups.me(), me(std::process::id()));
+    assert_eq!(groups.me(), me());
     assert_eq!(groups.members(&chat).unwrap(), [groups.me()]);
     groups.send(&chat, b"hello", false).unwrap();
     groups.send(&chat, b"", true).unwrap();
@@ -184,9 +159,7 @@ fn a_connection_that_broke_is_made_again_and_what_was_lost_is_said() {
     drop(daemon);
     let none = groups.reconnect(Duration::ZERO);
     assert!(matches!(none, Err(Error::NotRunning { .. })), "{none:?}");
-    let number = AtomicU64::new(0);
-    let answer = move |request| alone(std::process::id(), &number, request);
-    let _daemon = FakeDaemon::start(dir.path(), answer).unwrap();
+    let _daemon = FakeDaemon::start(dir.path(), answers()).unwrap();
     let lost = groups.reconnect(Duration::from_secs(20)).unwrap();
     assert_eq!(lost, Lost { groups: vec![chat.clone()], unconfirmed: 1 });
     assert!(matches!(groups.send(&chat, b"x", false), Err(Error::NotJoined { .. })));

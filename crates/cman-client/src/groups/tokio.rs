@@ -34,8 +34,8 @@ impl Groups {
         let hello = talk::hello(program);
         let greet = move || {
             let mut wire = Wire::connect(&socket)?;
-            wire.send(&hello, PATIENCE)?;
-            let greeted = talk::welcomed(wire.receive(Some(PATIENCE))?, std::process::id())?;
+            let answer = wire.exchange(&hello, PATIENCE)?;
+            let greeted = talk::welcomed(answer, std::process::id())?;
             Ok::<_, Error>((wire, greeted))
         };
         let (wire, (welcome, me)) = spawn_blocking(greet).await.map_err(|_| Error::Closed)??;

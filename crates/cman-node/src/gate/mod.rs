@@ -20,7 +20,7 @@ mod strangers;
 #[cfg(test)]
 mod tests;
 
-pub use strangers::{Stranger, StrangerKind};
+pub use strangers::{Stranger, StrangerKind, StrangerNotice};
 
 use crate::{
     input::Lane,
@@ -169,7 +169,7 @@ impl Gate {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let again = self.due.first().map(|(at, _)| *at);
-        [again, self.refusals.due()].into_iter().flatten().min()
+        [again, self.refusals.due(), self.strangers.due()].into_iter().flatten().min()
     }
 
     /// The next challenge or answer to send.
@@ -183,9 +183,14 @@ impl Gate {
     }
 
     /// Those who spoke lately without being allowed to, each address at most every 10 s: to be
-    /// told to the operator and, if they may be of this cluster, to themselves.
+    /// told so themselves, if they may be of this cluster.
     pub fn strangers(&mut self) -> Vec<Stranger> {
         self.strangers.take()
+    }
+
+    /// What the operator should know of strangers: of each kind at most every 10 s.
+    pub fn poll_stranger_notice(&mut self, now: Instant) -> Option<StrangerNotice> {
+        self.strangers.poll_notice(now)
     }
 
     /// Frames sealed into datagrams, in the given order. Only `receiver` opens them; anybody if

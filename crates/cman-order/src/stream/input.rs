@@ -24,7 +24,7 @@ impl Stream {
         match self.store.insert(sender, data.unit, &data.payload) {
             Taken::New => self.came(now, from, data),
             Taken::Known => self.stats.duplicate_units += 1,
-            Taken::Ahead => self.hear_of_unit(now, sender, data.unit),
+            Taken::Ahead => self.hear_of_unit(now + OVERTAKING, sender, data.unit),
         }
     }
 
@@ -35,12 +35,14 @@ impl Stream {
             return;
         }
         if let Some(units) = self.store.units(sender) {
-            self.gaps.came(now, sender, data.unit, from, units);
+            self.gaps.came(now + OVERTAKING, sender, data.unit, from, units);
         }
         self.window.saw(now, sender);
         self.acks.came(data.payload.len());
         if let Some(sequencer) = &mut self.sequencer {
             sequencer.arrived(sender);
+        } else {
+            self.unheard.came(now, sender, self.store.records().named(sender));
         }
     }
 

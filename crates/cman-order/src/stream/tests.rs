@@ -1,8 +1,13 @@
 //! A few members and a network without faults.
 
 use super::*;
+use crate::{
+    limits::{REPAIR_BYTES_MAX, WINDOW_BYTES},
+    recovery::plan,
+};
 use bytes::Bytes;
 use cman_types::{Epoch, Incarnation, MemberId, NodeId, Salt};
+use cman_wire::frame::{Ask, Order, Run};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 
@@ -27,6 +32,8 @@ struct Cluster {
     streams: Vec<Stream>,
     delivered: Vec<Vec<Delivery>>,
     frames: usize,
+    /// Who neither hears nor is heard.
+    silent: Option<u16>,
 }
 
 impl Cluster {
@@ -38,6 +45,7 @@ impl Cluster {
             streams: (0..members).map(open).collect(),
             delivered: vec![vec![]; count],
             frames: 0,
+            silent: None,
         }
     }
 
@@ -60,8 +68,12 @@ impl Cluster {
             }
             self.frames += said.len();
             for (from, to, frame) in said {
+                if self.silent == Some(from) {
+                    continue;
+                }
                 for (me, stream) in (0..).zip(&mut self.streams) {
-                    if me != from && to.is_none_or(|to| to == me) {
+                    let hears = self.silent != Some(me) && to.is_none_or(|to| to == me);
+                    if me != from && hears {
                         hear(stream, self.now, from, &frame);
                     }
                 }
@@ -162,4 +174,115 @@ fn a_large_message_goes_over_many_units() {
         assert_eq!(delivered.len(), 2);
         assert_eq!(delivered[0].payload, payload);
     }
+}
+
+/// R-55o, R-56o: a member that is not heard of holds the others up for 50 ms; then what it lacks
+/// is kept for it, as much as the repair buffer holds; then it is named as lagging.
+#[test]
+fn a_silent_member_is_waited_for_and_then_named() {
+    let mut cluster = Cluster::new(3);
+    cluster.silent = Some(2);
+    let payload = Bytes::from(vec![1; 1200]);
+    let large = Message { payload, safe: false };
+    while cluster.streams[0].lagging(cluster.now).is_none() {
+        assert!(cluster.now < Instant::ZERO + 1000 * MS, "never named");
+        while cluster.streams[1].send(large.clone()) == Ok(()) {}
+        cluster.settle();
+        let got: usize = cluster.delivered[0].iter().map(|d| d.payload.len()).sum();
+        let waited = cluster.now >= Instant::ZERO + 50 * MS;
+        assert_eq!(waited, got > WINDOW_BYTES, "{got} bytes at {:?}", cluster.now);
+        cluster.now += MS;
+    }
+    assert_eq!(cluster.streams[0].lagging(cluster.now), Some(2));
+    for stream in &cluster.streams {
+        assert!(stream.stats().held_bytes < REPAIR_BYTES_MAX + 2 * WINDOW_BYTES);
+    }
+    // It wakes up, and catches up.
+    cluster.silent = None;
+    cluster.run();
+    assert_eq!(cluster.delivered[0], cluster.delivered[2]);
+    assert_eq!(cluster.streams[0].lagging(cluster.now), None);
+}
+
+/// Two tokens without a move are too many, however little is kept for it.
+#[test]
+fn who_does_not_move_is_named() {
+    let mut cluster = Cluster::new(3);
+    cluster.run();
+    cluster.silent = Some(2);
+    cluster.now += 10_000 * MS;
+    assert_eq!(cluster.streams[1].send(message("a", false)), Ok(()));
+    let begin = cluster.now;
+    while cluster.now < begin + 5000 * MS {
+        cluster.settle();
+        let named = cluster.streams[0].lagging(cluster.now);
+        assert_eq!(named.is_some(), cluster.now >= begin + 4000 * MS, "{:?}", cluster.now);
+        cluster.now += 20 * MS;
+    }
+}
+
+/// a coordinator that was not run itself accuses nobody.
+#[test]
+fn own_stalls_are_nobody_s_fault() {
+    let mut cluster = Cluster::new(3);
+    cluster.silent = Some(2);
+    assert_eq!(cluster.streams[0].send(message("a", false)), Ok(()));
+    cluster.settle();
+    cluster.now += 20_000 * MS;
+    cluster.settle();
+    assert_eq!(cluster.streams[0].lagging(cluster.now), None);
+}
+
+/// frozen is frozen, but units and requests are served.
+#[test]
+fn frozen_streams_serve_but_do_not_move() {
+    let mut cluster = Cluster::new(3);
+    assert_eq!(cluster.streams[1].send(message("before", false)), Ok(()));
+    cluster.run();
+    let Cluster { now, mut streams, .. } = cluster;
+    streams[0].freeze();
+    assert_eq!(streams[0].send(message("waits", false)), Ok(()));
+    assert_eq!(streams[1].send(message("late", false)), Ok(()));
+    streams[1].flush(now);
+    let Some(Out::Cast(Frame::Data(late))) = streams[1].poll() else { panic!("no unit") };
+    streams[0].on_data(now, 1, &late);
+    streams[0].flush(now);
+    assert_eq!((streams[0].poll(), streams[0].due()), (None, Instant::FAR));
+    let holdings = streams[0].holdings();
+    assert_eq!((holdings.delivered, holdings.units), (1, vec![(1, late.unit, late.unit)]));
+    let units = vec![(1, late.unit, late.unit)];
+    streams[0].on_ask(now, 2, &Ask { view: view(), units, records: Some((1, u64::MAX)) });
+    assert_eq!(streams[0].poll(), Some(Out::To(2, Frame::Data(late))));
+    assert_eq!(streams[0].poll(), None);
+}
+
+/// R-25c, R-40m, R-42m, P4: a view of which one member is left ends with all that went on the wire;
+/// what is safe and was not stable comes after the transition; what was not wholly sent waits.
+#[test]
+fn what_was_on_the_wire_is_delivered_and_the_rest_waits() {
+    let mut stream = Stream::open(Instant::ZERO, setup(1, 2), Queue::new());
+    for message in [message("agreed", false), message("safe", true), message("next", false)] {
+        assert_eq!(stream.send(message), Ok(()));
+        stream.flush(Instant::ZERO + 10 * MS);
+    }
+    let large = Message { payload: Bytes::from(vec![5; 8 << 20]), safe: false };
+    assert_eq!(stream.send(large.clone()), Ok(()));
+    stream.flush(Instant::ZERO + 20 * MS);
+    assert_eq!(stream.queue().len(), 1);
+    let run = Run { sender: 1, from: 1, count: 1 };
+    let (first, runs) = (1, vec![run]);
+    let order = Order { view: view(), first, runs, stable: 0, flow: 0 };
+    stream.on_order(Instant::ZERO, 0, &order);
+    stream.freeze();
+    let holdings = stream.holdings();
+    let (sequence, stable) = plan(&[(1, &holdings)]);
+    stream.recover(Instant::ZERO, &[1], &sequence);
+    assert!(!stream.lacks());
+    let Closed { before, after, mut queue } = stream.close(&sequence, stable);
+    assert_eq!(texts(&before), ["agreed"]);
+    assert_eq!(texts(&after), ["safe", "next"]);
+    assert_eq!((before[0].number, after[0].number), (1, 0));
+    assert_eq!((queue.len(), queue.front()), (1, Some(&large)));
+    queue.pop();
+    assert_eq!(queue.bytes(), 0);
 }

@@ -5,14 +5,10 @@ use crate::{
     gaps::Wanted,
     limits::{ASK_RANGES_MAX, BURST_UNITS, PACKING_WAIT},
     sequencer::Sequencer,
-    units::Units,
 };
 use bytes::Bytes;
 use cman_types::Instant;
 use cman_wire::frame::{Ack, Ask, Data, Frame, Order, Run};
-
-/// Requests for records in vain after which units are passed on to the coordinator.
-const FORWARD_AFTER: u32 = 2;
 
 /// Members that pass units on at a time, about.
 const FORWARDERS: u64 = 3;
@@ -46,7 +42,10 @@ impl Stream {
             Phase::Recovering(_) => self.gaps.due(),
             Phase::Open => match &self.sequencer {
                 Some(sequencer) => sequencer.due(),
-                None => self.acks.due().min(self.resend.due()).min(self.requests.due()),
+                None => {
+                    let own = self.acks.due().min(self.resend.due());
+                    own.min(self.requests.due()).min(self.unheard.due())
+                }
             }
             .min(packing)
             .min(self.gaps.due()),
@@ -247,15 +246,12 @@ impl Stream {
             return;
         }
         let unordered = self.store.has_unordered();
-        let tries = self.requests.unordered_tries();
         let wanted =
             self.requests.wanted(now, self.store.records(), unordered, &self.peers, &mut self.prng);
         if let Some((of, range)) = wanted {
             self.ask_records(of, range);
-            if unordered && tries >= FORWARD_AFTER {
-                self.forward();
-            }
         }
+        self.forward(now);
     }
 
     fn ask_records(&mut self, of: u16, range: (u64, u64)) {
@@ -285,25 +281,17 @@ impl Stream {
     }
 
     /// Passes on to the coordinator the last unit of senders that it does not seem to hear: it
-    /// will ask for those before.
-    fn forward(&mut self) {
-        let others = u64::try_from(self.setup.members.saturating_sub(2)).unwrap_or(u64::MAX);
-        if others > FORWARDERS && self.prng.below(others) >= FORWARDERS {
-            return;
+    /// will ask for those before. Some members do, so that it is not flooded.
+    fn forward(&mut self, now: Instant) {
+        if self.store.has_all_ordered() {
+            return self.unheard.clear();
         }
-        for sender in (0..).take(self.setup.members) {
-            let whole = self.store.units(sender).map_or(0, Units::whole);
-            if sender != self.setup.me && whole > self.store.records().named(sender) {
+        for (sender, unit) in self.unheard.overdue(now, &self.store) {
+            let others = u64::try_from(self.setup.members.saturating_sub(2)).unwrap_or(u64::MAX);
+            if others <= FORWARDERS || self.prng.below(others) < FORWARDERS {
                 self.stats.forwarded_units += 1;
-                self.repeat_unit(sender, whole, false);
+                self.repeat_unit(sender, unit, false);
             }
         }
-    }
-}
-impl Stream {
-    pub fn debug_due(&self) -> String {
-        format!("now-due {:?} acks {:?} resend {:?} requests {:?} seq {:?} gaps {:?} packing {:?}; sent {} named {} whole {:?} held {} end {} missing_to {:?} stable {} flow {} told {} waits {:?} delivered {} gaps {:?} helper {:?} later {}",
-            self.due, self.acks.due(), self.resend.due(), self.requests.due(), self.sequencer.as_ref().map(|s| s.due()), self.gaps.due(), self.packing,
-            self.sent, self.store.records().named(self.setup.me), (0..self.setup.members as u16).map(|s| (self.store.units(s).unwrap().whole(), self.store.records().named(s))).collect::<Vec<_>>(), self.store.held(), self.store.records().end(), self.store.records().missing_to(), self.stable, self.flow, self.told_stable, self.deliverer.waits_for(), self.delivered(), self.gaps.missing(), self.requests, self.store.records().all().count())
     }
 }

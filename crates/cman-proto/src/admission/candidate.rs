@@ -94,11 +94,14 @@ impl Engine {
     }
 
     /// the best candidate goes first, each next one half a token later. Alone, a node
-    /// listens for a token more.
+    /// listens for a token more. All are compared by what they said last, this node too: whoever
+    /// took itself for what it is by now, and the others for what they were, would go first, and so
+    /// would everybody.
     fn waited_enough(&mut self, now: Instant) -> bool {
         let timing = self.cfg.timing;
         let others = self.other_candidates(now);
-        let mine = preference(&self.me(), &self.make_hello(now));
+        let Some(said) = &self.said else { return false };
+        let mine = preference(&self.me(), said);
         let better = others.iter().filter(|(_, theirs)| **theirs > mine).count();
         let everybody = others.len() + 1 == self.cfg.rules.votes.len();
         let Phase::Candidate(candidate) = &mut self.phase else { return false };

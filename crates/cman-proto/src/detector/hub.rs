@@ -1,22 +1,19 @@
 //! The hub: the coordinator, or a deputy acting for it. It beats to all, hears each member, gives
 //! out leases, and puts out who is silent.
 
-use cman_types::{Instant, MemberId, NodeSet, View};
+use cman_types::{Instant, MemberId, View};
 use cman_wire::{
     Frame,
-    frame::{Beat, MemberBeat, Moved, Reason},
+    frame::{MemberBeat, Moved, Reason},
 };
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     engine::Engine,
-    event::{Notice, To, Via},
+    event::{Notice, Via},
     phase::{Changes, Hub, HubMember},
 };
-
-/// How many members one beat echoes: what fits in a datagram. Larger views are echoed in turns.
-pub(super) const ECHOES_MAX: usize = 256;
 
 impl Hub {
     /// A hub that starts now and beats at once.
@@ -30,13 +27,15 @@ impl Hub {
             check_at: now,
             next_hello: if acting { Instant::FAR } else { now },
             hellos: 0,
-            echo_cursor: 0,
             members,
         }
     }
 
     /// Members that were not heard since `limit`.
-    fn silent_since(&self, limit: Instant) -> impl Iterator<Item = (&MemberId, &HubMember)> {
+    pub(super) fn silent_since(
+        &self,
+        limit: Instant,
+    ) -> impl Iterator<Item = (&MemberId, &HubMember)> {
         self.members.iter().filter(move |(_, member)| member.heard < limit)
     }
 }
@@ -47,8 +46,7 @@ impl HubMember {
             heard: now,
             direct: now,
             evidence: None,
-            answered: false,
-            number: 0,
+            newest: None,
             needs_unicast: false,
             deaf_since: None,
             deaf: false,
@@ -107,91 +105,6 @@ impl Engine {
         self.propose_without(now, &out, changes);
     }
 
-    /// One beat to all; by unicast too where multicast does not pass or silence grows; through
-    /// relays where there are routes.
-    pub(crate) fn send_beat(&mut self, now: Instant) {
-        self.count_lease(now);
-        let timing = self.cfg.timing;
-        let urgent = self.runs_low(now, self.book.end());
-        let Some(beat) = self.make_beat(now, urgent) else { return };
-        self.routes.expire(now.before(timing.token));
-        let late = now.before(timing.share(30));
-        let Some(hub) = self.hub_mut() else { return };
-        hub.next_beat = now + if urgent { timing.beat / 4 } else { timing.beat };
-        let needy: Vec<MemberId> = hub
-            .members
-            .iter()
-            .filter(|(_, member)| member.needs_unicast || member.direct < late)
-            .map(|(&id, _)| id)
-            .collect();
-        let all: Vec<MemberId> = hub.members.keys().copied().collect();
-        let frame = Frame::Beat(beat);
-        self.push(To::All, frame.clone());
-        for id in needy {
-            self.push(To::Member(id), frame.clone());
-        }
-        for id in all {
-            self.send_relayed(id, &frame);
-        }
-    }
-
-    fn make_beat(&mut self, now: Instant, urgent: bool) -> Option<Beat> {
-        let number = self.book.next_beat(now);
-        let late_limit = now.before(self.cfg.timing.share(30));
-        let lease_left = self.book.end().since(now);
-        let settled = self.is_settled();
-        let view = self.view.as_ref()?;
-        let members: Vec<MemberId> = view.ids().collect();
-        let id = view.id;
-        let hub = self.hub_mut()?;
-        let from = if members.len() > ECHOES_MAX { hub.echo_cursor % members.len() } else { 0 };
-        let slice = members.iter().skip(from).take(ECHOES_MAX);
-        let echoes: Vec<u32> =
-            slice.map(|id| hub.members.get(id).map_or(0, |member| member.number)).collect();
-        hub.echo_cursor =
-            if from + echoes.len() >= members.len() { 0 } else { from + echoes.len() };
-        let late = hub.silent_since(late_limit).map(|(id, _)| id.node).collect();
-        let through_relay = |m: &HubMember| m.direct < late_limit && m.heard >= late_limit;
-        let routed =
-            hub.members.iter().filter(|(_, m)| through_relay(m)).map(|(id, _)| id.node).collect();
-        Some(Beat {
-            view: id,
-            number,
-            acting: hub.acting,
-            urgent,
-            lease_left,
-            settled,
-            late,
-            routed,
-            echoes_from: u16::try_from(from).unwrap_or(0),
-            echoes,
-        })
-    }
-
-    /// The answer to an urgent member beat: a beat for this member alone. It carries the number of
-    /// the newest beat to all, so the member's grant counts from that one.
-    fn answer_urgent(&mut self, now: Instant, to: MemberId) {
-        let number = self.book.newest_beat();
-        let (lease_left, settled) = (self.book.end().since(now), self.is_settled());
-        let Some(view) = &self.view else { return };
-        let (Some(index), id) = (view.index_of(&to), view.id) else { return };
-        let Some(hub) = self.hub() else { return };
-        let echo = hub.members.get(&to).map_or(0, |member| member.number);
-        let beat = Beat {
-            view: id,
-            number,
-            acting: hub.acting,
-            urgent: false,
-            lease_left,
-            settled,
-            late: NodeSet::new(),
-            routed: NodeSet::new(),
-            echoes_from: u16::try_from(index).unwrap_or(0),
-            echoes: vec![echo],
-        };
-        self.send(to, Frame::Beat(beat));
-    }
-
     pub(crate) fn on_member_beat(
         &mut self,
         now: Instant,
@@ -200,7 +113,9 @@ impl Engine {
         beat: &MemberBeat,
     ) {
         if !self.is_my_view(beat.view) || self.hub().is_none() {
-            self.tell_moved(from, beat);
+            if self.coordinates() && beat.view.epoch < self.my_epoch() {
+                self.tell_moved(from);
+            }
             return;
         }
         let evidence = self.stall.evidence_time(now);
@@ -213,8 +128,7 @@ impl Engine {
         if !matches!(via, Via::Relay(_)) {
             member.direct = member.direct.max(evidence);
         }
-        member.answered = true;
-        member.number = member.number.max(beat.number);
+        member.newest = member.newest.max(Some((beat.echo, beat.answer)));
         member.delay = beat.delay;
         member.needs_unicast = !beat.multicast_heard;
         if beat.multicast_heard || !beat.unicast_heard {
@@ -233,7 +147,8 @@ impl Engine {
         }
         let had = self.book.end() > now;
         let was_settled = self.book.settled();
-        self.book.heard(now, from, beat.grant.then_some(beat.echo), &timing);
+        let granted = beat.grant.then_some(beat.echo);
+        self.book.heard(now, from, granted, &self.cfg.rules, &self.votes, &timing);
         self.count_lease(now);
         if (self.book.end() > now && !had) || (self.book.settled() && !was_settled) {
             self.send_beat(now);
@@ -242,11 +157,8 @@ impl Engine {
         }
     }
 
-    /// A straggler beats in a view that has ended.
-    fn tell_moved(&mut self, from: MemberId, beat: &MemberBeat) {
-        if !self.coordinates() || beat.view.epoch >= self.my_epoch() {
-            return;
-        }
+    /// A straggler, or a coordinator that slept, beats in a view that has ended.
+    pub(super) fn tell_moved(&mut self, from: MemberId) {
         if let Some(view) = &self.view {
             let moved = Moved { view: view.id, members: view.nodes().collect() };
             self.send(from, Frame::Moved(moved));
@@ -271,8 +183,11 @@ impl Engine {
     pub(crate) fn propose_as_deputy(&mut self, now: Instant, silent: Duration) -> bool {
         let limit = now.before(self.cfg.timing.share(50));
         let Some(hub) = self.hub().filter(|hub| hub.acting) else { return false };
-        let heard: BTreeMap<MemberId, bool> =
-            hub.members.iter().map(|(&id, m)| (id, m.answered && m.heard >= limit)).collect();
+        let heard: BTreeMap<MemberId, bool> = hub
+            .members
+            .iter()
+            .map(|(&id, m)| (id, m.newest.is_some() && m.heard >= limit))
+            .collect();
         let Some(coordinator) = self.coordinator() else { return false };
         let mut changes = Changes::default();
         changes.note(coordinator.node, Reason::Silent, self.me().node, silent);

@@ -2,7 +2,6 @@
 
 use cman_types::Instant;
 
-use super::hub::ECHOES_MAX;
 use crate::engine::Engine;
 
 impl Engine {
@@ -54,14 +53,10 @@ impl Engine {
     /// Whether a lease that did run is less than half full, or ran out lately: then beats are
     /// answered at once until it is full again.
     pub(crate) fn runs_low(&self, now: Instant, end: Instant) -> bool {
-        let timing = &self.cfg.timing;
-        // Where echoes are sent in turns, a lease is renewed that much less often.
-        let members = self.view.as_ref().map_or(0, |view| view.members.len());
-        let turns = u32::try_from(members / ECHOES_MAX).unwrap_or(u32::MAX).min(3);
-        let low = (timing.lease / 2).saturating_sub(timing.beat * turns);
+        let lease = self.cfg.timing.lease;
         self.votes.eligible
             && end > Instant::ZERO
-            && end.since(now) < low
-            && now.since(end) < timing.lease
+            && end.since(now) < lease / 2
+            && now.since(end) < lease
     }
 }

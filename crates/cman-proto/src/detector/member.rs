@@ -1,7 +1,8 @@
 //! The member: watches the coordinator, beats to it, grants leases, asks for relays, and becomes
 //! a deputy or a candidate when the coordinator falls silent.
 
-use cman_types::{Instant, MemberId, View};
+use cman_quorum::lease::SendTimes;
+use cman_types::{Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::{
     Frame,
     frame::{Beat, MemberBeat, Moved},
@@ -9,10 +10,11 @@ use cman_wire::{
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use super::beat::echoed;
 use crate::{
     engine::Engine,
     event::{Notice, Via},
-    phase::{HubSeen, Normal, Watch},
+    phase::{AnswerId, HubSeen, Normal, Watch},
 };
 
 /// Silence of the coordinator after which the first deputy acts, and by how much later each next
@@ -31,9 +33,11 @@ const DEPUTY_PATIENCE: u32 = 40;
 const RELAY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Watch {
-    /// A watch that starts with an install: the coordinator was in touch just now.
-    pub(crate) fn new(now: Instant) -> Self {
+    /// A watch that starts with the install of a view: the coordinator was in touch just now.
+    pub(crate) fn new(now: Instant, me: MemberId, view: &View) -> Self {
+        let place = deputies(view).iter().position(|&id| id == me);
         Self {
+            place: place.and_then(|place| u32::try_from(place).ok()),
             heard: now,
             direct: now,
             evidence: None,
@@ -50,11 +54,39 @@ impl Watch {
     }
 }
 
+impl HubSeen {
+    /// A hub that is heard for the first time in this view.
+    fn new(now: Instant) -> Self {
+        Self {
+            next: (0, 0),
+            sent: SendTimes::default(),
+            received: now,
+            multicast: now,
+            unicast: None,
+            answered: Instant::ZERO,
+        }
+    }
+
+    /// A member beat goes to this hub now. Returns its name.
+    fn answer(&mut self, now: Instant) -> AnswerId {
+        let name = self.next;
+        self.answered = now;
+        self.sent.note(name, now);
+        self.next.1 = name.1.saturating_add(1);
+        name
+    }
+}
+
 /// The members in the order in which they stand in for the coordinator: the longest-lived first.
 pub(crate) fn deputies(view: &View) -> Vec<MemberId> {
     let mut ids: Vec<MemberId> = view.ids().filter(|&id| id != view.id.coordinator).collect();
-    ids.sort_by_key(|id| (id.incarnation, id.node));
+    ids.sort_unstable_by_key(seniority);
     ids
+}
+
+/// By what the members stand in for the coordinator: the lowest first.
+const fn seniority(id: &MemberId) -> (Incarnation, NodeId) {
+    (id.incarnation, id.node)
 }
 
 impl Engine {
@@ -66,7 +98,7 @@ impl Engine {
         let relay_at = (watch.contact + timing.share(RELAY_AFTER)).max(watch.next_who);
         due = due.min(relay_at);
         if normal.hub.is_none()
-            && let Some(delay) = self.deputy_delay()
+            && let Some(delay) = self.deputy_delay(watch)
         {
             due = due.min((watch.contact + delay).max(now + timing.beat / 8));
         }
@@ -78,10 +110,8 @@ impl Engine {
     /// After how long a silence of the coordinator this node acts for it. The first few follow
     /// each other slowly enough to hear the one before; after them it is about half of the cluster
     /// dying at once.
-    fn deputy_delay(&self) -> Option<Duration> {
-        let view = self.view.as_ref()?;
-        let place = deputies(view).iter().position(|&id| id == self.me())?;
-        let place = u32::try_from(place).ok()?;
+    fn deputy_delay(&self, watch: &Watch) -> Option<Duration> {
+        let place = watch.place?;
         let slow = place.min(DEPUTIES_SLOW);
         let quick = (place - slow).min(DEPUTIES_QUICK) * DEPUTY_STEP_QUICK;
         Some(self.cfg.timing.share(DEPUTY_AFTER + DEPUTY_STEP * slow + quick))
@@ -137,8 +167,9 @@ impl Engine {
     }
 
     fn should_act(&self, now: Instant, silent: Duration) -> bool {
-        let Some(delay) = self.deputy_delay() else { return false };
-        silent >= delay && !self.hears_acting(now, self.cfg.timing.share(30))
+        let delay = self.normal().and_then(|normal| self.deputy_delay(&normal.watch));
+        delay.is_some_and(|delay| silent >= delay)
+            && !self.hears_acting(now, self.cfg.timing.share(30))
     }
 
     /// Whether another member acts as hub.
@@ -200,12 +231,9 @@ impl Engine {
         let (timing, delay) = (self.cfg.timing, self.own_delay(now));
         let Some(normal) = self.normal_mut() else { return };
         let seen = normal.watch.hubs.get_mut(&hub);
-        let (echo, received, multicast, unicast) = match seen {
-            Some(seen) => {
-                seen.answered = now;
-                (seen.number, Some(seen.received), seen.multicast, seen.unicast)
-            }
-            None => (0, None, normal.watch.multicast, None),
+        let ((echo, answer), received, multicast, unicast) = match seen {
+            Some(seen) => (seen.answer(now), Some(seen.received), seen.multicast, seen.unicast),
+            None => ((0, 0), None, normal.watch.multicast, None),
         };
         let multicast_heard = now.since(multicast) <= timing.beat * 4;
         let unicast_heard = unicast.is_some_and(|at| now.since(at) <= timing.beat * 4);
@@ -214,9 +242,8 @@ impl Engine {
             self.lease.promise(hub, received, &timing);
             self.takes_part();
         }
-        let number = self.lease.next_beat(now);
         let beat =
-            MemberBeat { view, number, echo, grant, urgent, multicast_heard, unicast_heard, delay };
+            MemberBeat { view, echo, answer, grant, urgent, multicast_heard, unicast_heard, delay };
         self.send(hub, Frame::MemberBeat(beat));
     }
 
@@ -235,11 +262,7 @@ impl Engine {
                 self.become_candidate(now, self.cfg.timing.share(25));
             }
         } else if self.coordinates() && !beat.acting && beat.view.epoch < self.my_epoch() {
-            // A coordinator that slept through a view change.
-            if let Some(view) = &self.view {
-                let moved = Moved { view: view.id, members: view.nodes().collect() };
-                self.send(from, Frame::Moved(moved));
-            }
+            self.tell_moved(from);
         }
     }
 
@@ -260,36 +283,27 @@ impl Engine {
         if !is_coordinator && !beat.acting {
             return;
         }
-        let echo = index
-            .checked_sub(usize::from(beat.echoes_from))
-            .and_then(|at| beat.echoes.get(at).copied());
-        let echoed = echo.and_then(|number| self.lease.sent_at(number));
-        if let Some(echoed) = echoed {
-            self.lease.told(echoed, beat.lease_left, &timing);
-        }
+        let heard = echoed(beat, index);
         let Some(normal) = self.normal_mut() else { return };
         let first = !normal.watch.hubs.contains_key(&from);
-        let fresh_seen = HubSeen {
-            number: 0,
-            received: now,
-            multicast: now,
-            unicast: None,
-            answered: Instant::ZERO,
-        };
-        let seen = normal.watch.hubs.entry(from).or_insert(fresh_seen);
+        let seen = normal.watch.hubs.entry(from).or_insert_with(|| HubSeen::new(now));
+        let echoed = heard.and_then(|name| seen.sent.sent_at(name));
         match via {
             Via::Multicast => seen.multicast = now,
             Via::Unicast => seen.unicast = Some(now),
             Via::Relay(_) => {}
         }
-        if beat.number > seen.number {
-            seen.number = beat.number;
+        if beat.number > seen.next.0 {
+            seen.next = (beat.number, 0);
             // For a promise, later is the safe side: the time of reading, not of arrival.
             seen.received = now;
         }
         let answered = seen.answered;
         if is_coordinator {
-            normal.watch.note(me, evidence, via, beat, echo.is_some(), echoed);
+            normal.watch.note(me, evidence, via, beat, echoed);
+        }
+        if let Some(echoed) = echoed {
+            self.lease.told(from, echoed, beat.lease_left, &timing);
         }
         if beat.settled {
             self.book.note_settled();
@@ -320,10 +334,7 @@ impl Engine {
     /// it acts.
     fn yield_hub(&mut self, now: Instant, from: MemberId, is_coordinator: bool) {
         let in_touch = self.cfg.timing.share(RELAY_AFTER);
-        let Some(view) = &self.view else { return };
-        let order = deputies(view);
-        let place = |id: MemberId| order.iter().position(|&other| other == id);
-        let outranked = place(from) < place(self.me());
+        let outranked = seniority(&from) < seniority(&self.me());
         let Some(normal) = self.normal_mut() else { return };
         if !normal.hub.as_ref().is_some_and(|hub| hub.acting) {
             return;
@@ -348,15 +359,14 @@ impl Engine {
 }
 
 impl Watch {
-    /// The coordinator's beat came. A two-way path is proven by an echo of an own beat; where the
-    /// echoes are sent in turns, by not being listed as late.
+    /// The coordinator's beat came. A two-way path is proven by the echo of a beat to it, for the
+    /// moment when that was sent.
     fn note(
         &mut self,
         me: MemberId,
         evidence: Instant,
         via: Via,
         beat: &Beat,
-        has_echo: bool,
         echoed: Option<Instant>,
     ) {
         self.heard = self.heard.max(evidence);
@@ -375,11 +385,6 @@ impl Watch {
         if self.listed_late || self.routed || around {
             self.relay_needed = evidence;
         }
-        let contact = match (has_echo, echoed) {
-            (true, Some(echoed)) => echoed,
-            (false, _) if !self.listed_late => evidence,
-            _ => self.contact,
-        };
-        self.contact = self.contact.max(contact);
+        self.contact = self.contact.max(echoed.unwrap_or(Instant::ZERO));
     }
 }

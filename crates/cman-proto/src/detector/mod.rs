@@ -1,5 +1,6 @@
 //! Failure detection: a star of beats, relays around broken paths, awareness of own stalls.
 
+mod beat;
 mod hub;
 mod lease;
 mod member;

@@ -39,14 +39,14 @@ impl Routes {
         }
     }
 
+    /// Those that are reached through relays.
+    pub(crate) fn targets(&self) -> Vec<MemberId> {
+        self.to.keys().copied().collect()
+    }
+
     /// The relays that were of use lately.
     pub(crate) fn to(&self, target: &MemberId) -> impl Iterator<Item = MemberId> + '_ {
         self.to.get(target).into_iter().flatten().map(|&(relay, _)| relay)
-    }
-
-    /// Members that may not hear this node directly.
-    pub(crate) fn targets(&self) -> Vec<MemberId> {
-        self.to.keys().copied().collect()
     }
 
     /// Forgets what was of no use since `limit`.

@@ -4,7 +4,7 @@ use cman_quorum::lease::member::Handover;
 use cman_types::{Instant, Member, MemberId, NodeId, NodeSet, View};
 use cman_wire::frame::{Change, Plan, Propose, Reason};
 use core::time::Duration;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     engine::Engine,
@@ -47,7 +47,7 @@ impl Engine {
         self.remember_in_holds(now, &event, old.as_ref());
         let hub =
             (view.id.coordinator == self.me()).then(|| Hub::new(now, self.me(), &view, false));
-        let mut watch = Watch::new(now);
+        let mut watch = Watch::new(now, self.me(), &view);
         watch.multicast = now.before(self.cfg.timing.beat * 2);
         watch.next_beat = now + self.random_phase();
         self.view = Some(view);
@@ -110,12 +110,13 @@ impl Engine {
     fn remember_in_holds(&mut self, now: Instant, event: &ViewChange, old: Option<&View>) {
         let was_coordinator = old.map(|view| view.id.coordinator.node);
         let token = self.cfg.timing.token;
+        let left: NodeSet = event.left.iter().copied().collect();
         // Who finds itself in the smaller part has no reason to blame the others.
         let larger = old.is_none_or(|old| event.view.members.len() * 2 >= old.members.len());
         for change in &event.changes {
             match change.reason {
                 Reason::Silent | Reason::Unresponsive | Reason::Parted | Reason::Lagging => {
-                    if larger && event.left.contains(&change.node) {
+                    if larger && left.contains(change.node) {
                         self.holds.lost(now, change.node, token);
                         if was_coordinator == Some(change.node) {
                             self.silent_hubs.insert(change.node, now + token * 4);
@@ -152,7 +153,9 @@ fn describe(
         .filter(|id| !came.contains(id))
         .map(|id| id.node)
         .collect();
-    let told = |node: NodeId| propose.changes.iter().find(|change| change.node == node).cloned();
+    let told: BTreeMap<NodeId, &Change> =
+        propose.changes.iter().rev().map(|change| (change.node, change)).collect();
+    let told = |node: NodeId| told.get(&node).copied().cloned();
     let guess = |node: NodeId, reason: Reason| Change {
         node,
         reason,

@@ -69,7 +69,6 @@ impl Engine {
             resend_at: now + self.resend_after(),
             deadline: now + self.cfg.timing.share(50),
             retry_at: None,
-            refused: BTreeSet::new(),
         };
         self.cast(&propose, &Frame::Propose(propose.clone()));
         self.wishes.clear();
@@ -153,19 +152,10 @@ impl Engine {
                 proposer.retry_at.get_or_insert(now + pause + jitter);
             }
             NackReason::Held | NackReason::NotMe => {
-                proposer.refused.insert(named);
                 self.holds.pause(now, from.node, self.cfg.timing.token * 4);
-                self.leave_out_refused(now);
+                self.propose_again(now, &BTreeSet::from([named]), Reason::Parted);
             }
         }
-    }
-
-    fn leave_out_refused(&mut self, now: Instant) {
-        let Phase::Frozen(Frozen { role: Role::Proposer(proposer), .. }) = &self.phase else {
-            return;
-        };
-        let refused = proposer.refused.clone();
-        self.propose_again(now, &refused, Reason::Parted);
     }
 
     /// The ballot under way at this node, if it is the one meant and still wants answers.

@@ -14,10 +14,12 @@ use crate::{
 /// the next.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct HubBook {
-    sent: SendTimes,
+    sent: SendTimes<u32>,
     last_number: u32,
     /// Newest beat of ours, by send time, that each member answered with a grant in this view.
     grants: BTreeMap<MemberId, Instant>,
+    /// The votes of those grants, by the same time: few beats, however many members.
+    granted: BTreeMap<Instant, Granted>,
     /// Until when a lease that we gave out to each member may last at most.
     outstanding: BTreeMap<MemberId, Instant>,
     /// Until when our lease runs that rests on grants of this view.
@@ -25,11 +27,41 @@ pub struct HubBook {
     settled: bool,
 }
 
+/// Votes of the members whose newest grant answers the same beat.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+struct Granted {
+    /// Of all of them.
+    all: Tally,
+    /// Of those that had not given up their votes.
+    old: Tally,
+}
+
+impl Granted {
+    /// What the grant of one node weighs.
+    fn by(node: NodeId, rules: &VoteRules, votes: &ViewVotes) -> Self {
+        let mut all = Tally::default();
+        all.add(rules.votes_of(node), votes.fresh.contains(node));
+        let old = if votes.returning.contains(node) { Tally::default() } else { all };
+        Self { all, old }
+    }
+
+    const fn join(&mut self, other: &Self) {
+        self.all.join(&other.all);
+        self.old.join(&other.old);
+    }
+
+    const fn take_off(&mut self, other: &Self) {
+        self.all.take_off(&other.all);
+        self.old.take_off(&other.old);
+    }
+}
+
 impl HubBook {
     /// A new view: grants given in another one do not count in it, because they promise nothing
     /// about members that are new. What was given out stays vouched for.
     pub fn enter_view(&mut self, now: Instant, votes: &ViewVotes) {
         self.grants.clear();
+        self.granted.clear();
         self.end = Instant::ZERO;
         self.settled = votes.returning.is_empty();
         self.outstanding.retain(|_, until| *until > now);
@@ -48,13 +80,33 @@ impl HubBook {
         self.last_number
     }
 
-    /// A member beat of this view arrived: it may be told a lease from now on, and `granted`
-    /// says which beat of ours it answers with a grant.
-    pub fn heard(&mut self, now: Instant, member: MemberId, granted: Option<u32>, timing: &Timing) {
+    /// A member beat of this view arrived: the member may be told a lease from now on, and
+    /// `granted` says which beat of ours it answers with a grant.
+    pub fn heard(
+        &mut self,
+        now: Instant,
+        member: MemberId,
+        granted: Option<u32>,
+        rules: &VoteRules,
+        votes: &ViewVotes,
+        timing: &Timing,
+    ) {
         self.outstanding.insert(member, now + timing.lease);
-        if let Some(sent) = granted.and_then(|number| self.sent.sent_at(number)) {
-            let newest = self.grants.entry(member).or_insert(sent);
-            *newest = (*newest).max(sent);
+        let Some(sent) = granted.and_then(|number| self.sent.sent_at(number)) else { return };
+        let before = self.grants.get(&member).copied();
+        if before.is_some_and(|before| before >= sent) {
+            return;
+        }
+        let grant = Granted::by(member.node, rules, votes);
+        self.grants.insert(member, sent);
+        self.granted.entry(sent).or_default().join(&grant);
+        if let Some(before) = before
+            && let Some(left) = self.granted.get_mut(&before)
+        {
+            left.take_off(&grant);
+            if *left == Granted::default() {
+                self.granted.remove(&before);
+            }
         }
     }
 
@@ -73,24 +125,18 @@ impl HubBook {
             self.end = Instant::ZERO;
             return self.end;
         }
-        let mut granted: Vec<(Instant, NodeId)> =
-            self.grants.iter().map(|(member, &sent)| (sent, member.node)).collect();
-        if own_grant {
-            granted.push((now, me.node));
-        }
-        granted.sort_unstable_by(|a, b| b.cmp(a));
+        let own = own_grant.then(|| (now, Granted::by(me.node, rules, votes)));
+        let others = self.granted.iter().rev().map(|(&sent, &granted)| (sent, granted));
+        let mut newest_first = own.into_iter().chain(others);
+        let mut total = Granted::default();
         if !self.settled {
-            let mut old = Tally::default();
-            for &(_, node) in granted.iter().filter(|(_, node)| !votes.returning.contains(*node)) {
-                old.add(rules.votes_of(node), votes.fresh.contains(node));
-            }
-            self.settled = old.reaches(&votes.before);
+            newest_first.for_each(|(_, granted)| total.join(&granted));
+            self.settled = total.old.reaches(&votes.before);
             return self.end;
         }
-        let mut tally = Tally::default();
-        let quorum_at = granted.iter().find_map(|&(sent, node)| {
-            tally.add(rules.votes_of(node), votes.fresh.contains(node));
-            tally.reaches(&votes.quorum).then_some(sent)
+        let quorum_at = newest_first.find_map(|(at, granted)| {
+            total.join(&granted);
+            total.all.reaches(&votes.quorum).then_some(at)
         });
         if let Some(at) = quorum_at {
             self.end = self.end.max(at + timing.shortened(timing.lease));

@@ -4,18 +4,17 @@ use cman_types::{Instant, MemberId, NodeId};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use super::SendTimes;
 use crate::timing::Timing;
 
 /// Until when this node may act, and what it promised to hubs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct MemberLease {
     end: Instant,
+    /// What that rests on: until when a lease lasts that each hub told of.
+    told: BTreeMap<MemberId, Instant>,
     /// Until when this node grants nothing.
     wait_until: Instant,
     promises: BTreeMap<MemberId, Instant>,
-    sent: SendTimes,
-    last_number: u32,
 }
 
 /// What a view change means for the lease.
@@ -40,10 +39,9 @@ impl MemberLease {
     pub fn new(now: Instant, timing: &Timing) -> Self {
         Self {
             end: Instant::ZERO,
+            told: BTreeMap::new(),
             wait_until: now + timing.lease,
             promises: BTreeMap::new(),
-            sent: SendTimes::default(),
-            last_number: 0,
         }
     }
 
@@ -66,21 +64,9 @@ impl MemberLease {
     }
 
     /// Gives up the lease: the node leaves or was put out.
-    pub const fn drop_lease(&mut self) {
+    pub fn drop_lease(&mut self) {
         self.end = Instant::ZERO;
-    }
-
-    /// The number for a member beat that is sent now.
-    pub fn next_beat(&mut self, now: Instant) -> u32 {
-        self.last_number = self.last_number.wrapping_add(1).max(1);
-        self.sent.note(self.last_number, now);
-        self.last_number
-    }
-
-    /// When the member beat that a hub echoes was sent.
-    #[must_use]
-    pub fn sent_at(&self, number: u32) -> Option<Instant> {
-        self.sent.sent_at(number)
+        self.told.clear();
     }
 
     /// Promises one lease to a hub whose beat was received at `received`.
@@ -91,9 +77,12 @@ impl MemberLease {
 
     /// A hub's beat says that its lease lasts `left`, and echoes our beat sent at `echoed`. Time
     /// counts from our own sending: the hub's beat may have been on the way for long.
-    pub fn told(&mut self, echoed: Instant, left: Duration, timing: &Timing) {
+    pub fn told(&mut self, hub: MemberId, echoed: Instant, left: Duration, timing: &Timing) {
         if !left.is_zero() {
-            self.end = self.end.max(echoed + timing.shortened(left));
+            let end = echoed + timing.shortened(left);
+            let told = self.told.entry(hub).or_insert(end);
+            *told = end.max(*told);
+            self.end = self.end.max(end);
         }
     }
 
@@ -115,21 +104,21 @@ impl MemberLease {
     /// have ended that hubs which came along gave to the lost.
     ///
     /// Its own lease runs on only if nobody that was left out can hold one: no member of the new
-    /// view is bound by a promise to a hub that did not come along. So it is after a whole token
-    /// of silence, and so no quorum is lost when a node dies.
+    /// view is bound by a promise to a hub that did not come along, and no such hub told this node
+    /// of a lease (which it may do though this node has granted nothing yet). So it is after a
+    /// whole token of silence, and so no quorum is lost when a node dies.
     pub fn hand_over(&mut self, now: Instant, handover: &Handover<'_>) {
         self.promises.retain(|_, until| *until > now);
+        self.told.retain(|_, until| *until > now);
         if !handover.eligible {
-            self.end = Instant::ZERO;
+            self.drop_lease();
         }
         if handover.lost.is_empty() {
             return;
         }
-        let own = self
-            .promises
-            .iter()
-            .filter(|(hub, _)| !handover.lineage.contains(hub))
-            .map(|(_, &until)| until);
+        let stays_behind = |hub: &MemberId| !handover.lineage.contains(hub);
+        let own =
+            self.promises.iter().filter(|(hub, _)| stays_behind(hub)).map(|(_, &until)| until);
         let vouched = handover
             .leases
             .iter()
@@ -137,8 +126,9 @@ impl MemberLease {
             .map(|&(_, left)| now + left);
         let wait = own.chain(vouched).max().unwrap_or(now);
         self.wait_until = self.wait_until.max(wait);
-        if wait.max(now + handover.promised) > now {
-            self.end = Instant::ZERO;
+        let told = self.told.keys().any(stays_behind);
+        if told || wait.max(now + handover.promised) > now {
+            self.drop_lease();
         }
     }
 }

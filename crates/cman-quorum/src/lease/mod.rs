@@ -19,26 +19,36 @@ pub use member::MemberLease;
 use cman_types::Instant;
 use std::collections::VecDeque;
 
-/// When each of the newest numbered frames was sent. Echoes of older ones are worth nothing.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct SendTimes(VecDeque<(u32, Instant)>);
+/// When each of the newest frames was sent. Echoes of older ones are worth nothing.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct SendTimes<K>(VecDeque<(K, Instant)>);
 
-impl SendTimes {
+impl<K: Copy + Ord> SendTimes<K> {
     /// How many are kept: at four a beat, more than a lease is long.
     const KEPT: usize = 64;
 
-    /// Notes that frame `number` is sent now; numbers grow.
-    pub fn note(&mut self, number: u32, now: Instant) {
+    /// Notes that the frame of this name is sent now. Names grow; of frames with the same name the
+    /// first one counts.
+    pub fn note(&mut self, name: K, now: Instant) {
+        if self.0.back().is_some_and(|&(last, _)| last >= name) {
+            return;
+        }
         if self.0.len() == Self::KEPT {
             self.0.pop_front();
         }
-        self.0.push_back((number, now));
+        self.0.push_back((name, now));
     }
 
-    /// When frame `number` was sent, if that is remembered.
+    /// When the frame of this name was sent, if that is remembered.
     #[must_use]
-    pub fn sent_at(&self, number: u32) -> Option<Instant> {
-        let at = self.0.binary_search_by_key(&number, |&(number, _)| number).ok()?;
+    pub fn sent_at(&self, name: K) -> Option<Instant> {
+        let at = self.0.binary_search_by_key(&name, |&(name, _)| name).ok()?;
         self.0.get(at).map(|&(_, at)| at)
+    }
+}
+
+impl<K> Default for SendTimes<K> {
+    fn default() -> Self {
+        Self(VecDeque::new())
     }
 }

@@ -1,6 +1,6 @@
 //! Each rule of the lease by itself; the simulator has them all at once.
 
-use super::{HubBook, MemberLease, member::Handover};
+use super::{HubBook, MemberLease, SendTimes, member::Handover};
 use crate::{Timing, ViewVotes, VoteRules};
 use cman_types::{Basis, Incarnation, Instant, MemberId, NodeId, NodeSet, Salt};
 use core::time::Duration;
@@ -54,7 +54,7 @@ fn a_lease_counts_from_the_sending_of_the_beat_that_a_quorum_answered() {
     let votes = view(&rules, &[1, 2, 3], &[]);
     let (mut book, number) = hub(&votes);
     assert_eq!(book.count(at(5), life(1), true, &rules, &votes, &timing), Instant::ZERO);
-    book.heard(at(400), life(2), Some(number), &timing);
+    book.heard(at(400), life(2), Some(number), &rules, &votes, &timing);
     let end = book.count(at(400), life(1), true, &rules, &votes, &timing);
     assert_eq!(end, at(0) + timing.shortened(timing.lease));
 }
@@ -65,7 +65,7 @@ fn a_hub_that_may_not_grant_does_not_count_itself() {
     let (rules, timing) = (rules(3), timing());
     let votes = view(&rules, &[1, 2, 3], &[]);
     let (mut book, number) = hub(&votes);
-    book.heard(at(5), life(2), Some(number), &timing);
+    book.heard(at(5), life(2), Some(number), &rules, &votes, &timing);
     assert_eq!(book.count(at(5), life(1), false, &rules, &votes, &timing), Instant::ZERO);
 }
 
@@ -75,7 +75,7 @@ fn a_beat_without_a_grant_counts_for_nothing_but_is_vouched_for() {
     let (rules, timing) = (rules(3), timing());
     let votes = view(&rules, &[1, 2, 3], &[]);
     let (mut book, _) = hub(&votes);
-    book.heard(at(5), life(2), None, &timing);
+    book.heard(at(5), life(2), None, &rules, &votes, &timing);
     assert_eq!(book.count(at(5), life(1), true, &rules, &votes, &timing), Instant::ZERO);
     assert_eq!(book.outstanding(at(105), |_| true), [(life(2).node, timing.lease - ms(100))]);
 }
@@ -86,7 +86,7 @@ fn grants_of_another_view_do_not_count() {
     let (rules, timing) = (rules(3), timing());
     let votes = view(&rules, &[1, 2, 3], &[]);
     let (mut book, number) = hub(&votes);
-    book.heard(at(5), life(2), Some(number), &timing);
+    book.heard(at(5), life(2), Some(number), &rules, &votes, &timing);
     book.enter_view(at(10), &votes);
     assert_eq!(book.count(at(10), life(1), true, &rules, &votes, &timing), Instant::ZERO);
     assert_eq!(book.outstanding(at(10), |_| true).len(), 1, "but they are still vouched for");
@@ -98,16 +98,45 @@ fn a_view_with_returning_members_must_be_settled_first() {
     let (rules, timing) = (rules(3), timing());
     let votes = view(&rules, &[1, 2, 3], &[3]);
     let (mut book, number) = hub(&votes);
-    book.heard(at(5), life(3), Some(number), &timing);
+    book.heard(at(5), life(3), Some(number), &rules, &votes, &timing);
     book.count(at(5), life(1), true, &rules, &votes, &timing);
     assert!(!book.settled(), "one who gave up its votes settles nothing");
-    book.heard(at(6), life(2), Some(number), &timing);
+    book.heard(at(6), life(2), Some(number), &rules, &votes, &timing);
     assert_eq!(book.count(at(6), life(1), true, &rules, &votes, &timing), Instant::ZERO);
     assert!(book.settled());
     assert!(book.count(at(7), life(1), true, &rules, &votes, &timing) > at(7));
 }
 
 ///
+#[test]
+fn the_newest_grant_of_each_member_counts_and_no_other() {
+    let (rules, timing) = (rules(5), timing());
+    let votes = view(&rules, &[1, 2, 3, 4, 5], &[]);
+    let (mut book, first) = hub(&votes);
+    let second = book.next_beat(at(200));
+    let third = book.next_beat(at(400));
+    let answers = [(2, first), (3, second), (2, third), (3, first), (4, second), (2, third)];
+    for (member, number) in answers {
+        book.heard(at(500), life(member), Some(number), &rules, &votes, &timing);
+    }
+    // 1 itself now, 2 the third, 3 and 4 the second: three votes of five answer the second.
+    let end = book.count(at(500), life(1), true, &rules, &votes, &timing);
+    assert_eq!(end, at(200) + timing.shortened(timing.lease));
+    book.heard(at(500), life(4), Some(third), &rules, &votes, &timing);
+    let end = book.count(at(500), life(1), true, &rules, &votes, &timing);
+    assert_eq!(end, at(400) + timing.shortened(timing.lease));
+}
+
+#[test]
+fn of_frames_with_the_same_name_the_first_one_counts() {
+    let mut sent = SendTimes::default();
+    for (name, time) in [((4, 0), 1), ((4, 1), 2), ((4, 1), 3), ((5, 0), 4)] {
+        sent.note(name, at(time));
+    }
+    let times = [(4, 0), (4, 1), (4, 2), (5, 0)].map(|name| sent.sent_at(name));
+    assert_eq!(times, [Some(at(1)), Some(at(2)), None, Some(at(4))]);
+}
+
 #[test]
 fn who_starts_grants_nothing_for_one_lease() {
     let lease = MemberLease::new(at(0), &timing());
@@ -120,11 +149,9 @@ fn who_starts_grants_nothing_for_one_lease() {
 fn a_member_counts_from_its_own_sending() {
     let timing = timing();
     let mut lease = MemberLease::new(at(0), &timing);
-    let number = lease.next_beat(at(100));
-    let sent = lease.sent_at(number).unwrap();
-    lease.told(sent, ms(1000), &timing);
+    lease.told(life(1), at(100), ms(1000), &timing);
     assert_eq!(lease.end(), at(100) + timing.shortened(ms(1000)));
-    lease.told(at(900), Duration::ZERO, &timing);
+    lease.told(life(1), at(900), Duration::ZERO, &timing);
     assert_eq!(lease.end(), at(100) + timing.shortened(ms(1000)), "no lease, no change");
 }
 
@@ -143,9 +170,7 @@ fn hand_over(lease: &mut MemberLease, lost: &[u32], lineage: &[u32], promised: D
 fn granted(hub: u32) -> MemberLease {
     let timing = timing();
     let mut lease = MemberLease::new(at(0).before(TOKEN), &timing);
-    let number = lease.next_beat(at(0));
-    let sent = lease.sent_at(number).unwrap();
-    lease.told(sent, timing.lease, &timing);
+    lease.told(life(hub), at(0), timing.lease, &timing);
     lease.promise(life(hub), at(0), &timing);
     lease
 }
@@ -161,6 +186,20 @@ fn a_promise_to_a_hub_that_is_left_out_is_kept() {
 }
 
 ///
+#[test]
+fn a_lease_told_by_a_hub_that_is_left_out_ends_though_nothing_was_promised() {
+    // This node has just started: it is told a lease before it grants. Others that are left out
+    // may hold one from the same hub.
+    let timing = timing();
+    let mut lease = MemberLease::new(at(0), &timing);
+    lease.told(life(1), at(400), timing.lease, &timing);
+    hand_over(&mut lease, &[3], &[2], Duration::ZERO);
+    assert_eq!(lease.end(), Instant::ZERO);
+    lease.told(life(1), at(400), timing.lease, &timing);
+    hand_over(&mut lease, &[3], &[1, 2], Duration::ZERO);
+    assert!(lease.end() > at(500), "the hub comes along, and vouches for what it gave");
+}
+
 #[test]
 fn a_hub_that_comes_along_vouches() {
     let mut lease = granted(1);

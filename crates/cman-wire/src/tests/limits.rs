@@ -127,6 +127,15 @@ fn a_claimed_count_is_not_believed() {
 }
 
 #[test]
+fn an_echo_for_nobody() {
+    let mut bytes = body(&Frame::Beat(beat()));
+    let at = bytes.len() - 2;
+    bytes[at..].copy_from_slice(&[0; 2]);
+    let refused = WireError::Value("how many members an echo is for");
+    assert_eq!(decode_long(WIRE_VERSION, 1, &bytes), Err(refused));
+}
+
+#[test]
 fn flags_and_choices_have_only_the_values_they_have() {
     let start = body(&Frame::Beat(beat()));
     let mut bytes = start.clone();

@@ -1,9 +1,9 @@
 //! One filled-in frame of each kind, always the same.
 
 use crate::frame::{
-    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Flush, Frame, Gone, Hears, Hello,
-    HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Order,
-    Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
+    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Frame, Gone, Hears,
+    Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
+    Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
     RefuseReason, Relay, Run, Who,
 };
 use cman_types::{
@@ -76,7 +76,11 @@ pub(super) fn beat() -> Beat {
         late: nodes(&[2, 3, 4, 9]),
         routed: nodes(&[]),
         echoes_from: 0,
-        echoes: vec![0, 40, 39],
+        echoes: vec![
+            Echo { age: Echo::NONE, answer: 0, members: 1 },
+            Echo { age: 1, answer: 0, members: 300 },
+            Echo { age: 2, answer: 1, members: 2 },
+        ],
     }
 }
 
@@ -178,8 +182,8 @@ pub(super) fn all() -> Vec<Frame> {
         Frame::Beat(beat()),
         Frame::MemberBeat(MemberBeat {
             view,
-            number: 7,
             echo: 41,
+            answer: 7,
             grant: true,
             urgent: false,
             multicast_heard: true,

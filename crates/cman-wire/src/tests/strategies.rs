@@ -1,9 +1,9 @@
 //! Any frame that can be said.
 
 use crate::frame::{
-    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Flush, Frame, Gone, Hears, Hello,
-    HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason, Order,
-    Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
+    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Frame, Gone, Hears,
+    Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
+    Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
     RefuseReason, Relay, Run, Who,
 };
 use cman_types::{
@@ -95,6 +95,12 @@ fn reason() -> impl Strategy<Value = Reason> {
 }
 
 prop_compose! {
+    fn echo()(age: u8, answer: u8, members in 1..=u16::MAX) -> Echo {
+        Echo { age, answer, members }
+    }
+}
+
+prop_compose! {
     fn beat()(
         view in view_id(),
         number: u32,
@@ -103,7 +109,7 @@ prop_compose! {
         late in nodes(),
         routed in nodes(),
         echoes_from: u16,
-        echoes in vec(any::<u32>(), 0..300),
+        echoes in vec(echo(), 0..300),
     ) -> Frame {
         let [acting, urgent, settled] = flags;
         Frame::Beat(Beat {
@@ -114,11 +120,11 @@ prop_compose! {
 
 prop_compose! {
     fn member_beat()(
-        view in view_id(), number: u32, echo: u32, flags: [bool; 4], delay in duration(),
+        view in view_id(), echo: u32, answer: u8, flags: [bool; 4], delay in duration(),
     ) -> Frame {
         let [grant, urgent, multicast_heard, unicast_heard] = flags;
         Frame::MemberBeat(MemberBeat {
-            view, number, echo, grant, urgent, multicast_heard, unicast_heard, delay,
+            view, echo, answer, grant, urgent, multicast_heard, unicast_heard, delay,
         })
     }
 }

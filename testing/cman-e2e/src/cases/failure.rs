@@ -1,7 +1,7 @@
 //! `kill -9` of members and coordinators.
 
 use super::{Scale, Stage};
-use crate::{cluster::now_ns, figure::Figure, watch::ms_between};
+use crate::{cluster::now_ns, figure::Figure, warnings, watch::ms_between};
 use anyhow::Result;
 use std::time::Duration;
 
@@ -70,6 +70,9 @@ pub fn kill(stage: &mut Stage, scale: &Scale, victims: &[usize]) -> Result<Vec<F
         figures.push(Figure::strict("quorum changes at a survivor", changed, "changes", 0.0));
         let lease_end = stage.lease_end_ms(victims, &survivors, since)?;
         figures.push(Figure::strict("lease of the dead ends after the view", lease_end, "ms", 0.0));
+        warnings::expect_only(&stage.cluster, &survivors, &[])?;
+    } else {
+        warnings::expect_only(&stage.cluster, &survivors, &["quorum lost"])?;
     }
     victims.iter().for_each(|&victim| stage.watch.remove(victim));
     stage.all = survivors;

@@ -1,7 +1,7 @@
 //! Clean leave, and leave with `remove`.
 
 use super::{Scale, Stage};
-use crate::{cluster::now_ns, figure::Figure, watch::ms_between};
+use crate::{cluster::now_ns, figure::Figure, warnings, watch::ms_between};
 use anyhow::{Result, ensure};
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ const LEAVE_MS: f64 = 200.0;
 
 /// How long the daemon that leaves may take to end.
 const ENDED_MAX: Duration = Duration::from_secs(10);
+
+/// What a node that leaves warns its services of.
+pub const GIVES_UP: &str = "quorum given up: this node leaves";
 
 /// A node leaves a cluster of `nodes` in good order: a member or the coordinator, with or without
 /// `remove`.
@@ -37,6 +40,9 @@ pub fn leave(scale: &Scale, nodes: usize, coordinator: bool, remove: bool) -> Re
             "expected votes {told} after {arguments:?}"
         );
     }
+
+    warnings::expect_only(&stage.cluster, &stayers, &[])?;
+    warnings::expect_only(&stage.cluster, &[leaver], &[GIVES_UP])?;
 
     let who = if coordinator { "coordinator" } else { "member" };
     let what = format!("{who}, {}", arguments.join(" "));

@@ -35,9 +35,9 @@ pub const ABSENT: usize = 4;
 const COMPLAINTS_APART: Duration = Duration::from_secs(10);
 /// The `config_version` of the cluster.
 pub const VERSION: u64 = 2;
-/// How many lines about refused datagrams a log may have at once, before the limit of one in ten
-/// seconds shows: one for each cause.
-const LINES_AT_ONCE: usize = 4;
+/// How many lines about refused nodes a log may have at once, before the limit of one in ten
+/// seconds shows: one for each thing that is wrong with them, and one for their datagrams.
+const LINES_ABOUT_NODES: usize = 2;
 
 /// Three nodes of a cluster of four, and two nodes more on the same network.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ struct Visit<'a> {
     words: &'a [&'a str],
     /// How many more datagrams each node must have refused.
     counted: fn(&Rejected) -> bool,
+    /// Whether the guests are of this cluster, and so are refused by name.
+    named: bool,
     /// What happens while the guests are there.
     meanwhile: fn(&Stage) -> Result<()>,
 }
@@ -63,7 +65,7 @@ struct Visit<'a> {
 impl<'a> Visit<'a> {
     /// A visit of nobody, with nothing to count.
     fn of(what: &'a str, words: &'a [&'a str]) -> Self {
-        Self { what, guests: &[], words, counted: |_| true, meanwhile: |_| Ok(()) }
+        Self { what, guests: &[], words, counted: |_| true, named: false, meanwhile: |_| Ok(()) }
     }
 }
 
@@ -170,7 +172,8 @@ impl Neighbourhood {
 
     /// A guest that must be refused, with a sentence that has all of `words` on both sides.
     fn refused(&mut self, what: &str, guest: usize, words: &[&str]) -> Result<Vec<Figure>> {
-        let figures = self.play(&Visit { guests: &[guest], ..Visit::of(what, words) })?;
+        let visit = Visit { guests: &[guest], named: true, ..Visit::of(what, words) };
+        let figures = self.play(&visit)?;
         let log = self.stage.cluster.node(guest)?.log();
         expect_words(&log, words).with_context(|| format!("{what}: the guest"))?;
         Ok(figures)
@@ -205,7 +208,8 @@ impl Neighbourhood {
         let told = self.wait_told(&logs_before, visit)?;
         let length = Duration::from_nanos(now_ns().saturating_sub(since));
         let lines = told.iter().map(|told| told.lines().count()).max().unwrap_or(0);
-        let allowed = LINES_AT_ONCE + usize::try_from(length.as_secs() / 10)?;
+        let kinds = if visit.named { LINES_ABOUT_NODES } else { 1 };
+        let allowed = kinds * (1 + usize::try_from(length.as_secs() / 10)?);
         Ok(vec![
             Figure::strict("views", changes.views as f64, "views", 0.0).of(what),
             Figure::strict("quorum changes", changes.quorum as f64, "changes", 0.0).of(what),

@@ -7,6 +7,7 @@ use cman_e2e::{
     cases::{Scale, Stage},
     cluster::now_ns,
     conf::Conf,
+    node::Node,
     random::Random,
     turn,
     watch::Changes,
@@ -55,11 +56,8 @@ fn the_daemon_survives_its_clients() -> Result<()> {
         }
     }
 
-    let silent: Vec<_> = (0..SILENT_CLIENTS)
-        .map_while(|_| UnixStream::connect(run_dir.join("cman.sock")).ok())
-        .collect();
-    ensure!(silent.len() > 10, "only {} clients may connect at once", silent.len());
-    drop(silent);
+    // On a busy machine the first may be let go for their silence before the last has come.
+    take_all_places(node).or_else(|_| take_all_places(node)).or_else(|_| take_all_places(node))?;
     // Those who are gone make room; until then the daemon may turn others away.
     let asked = Instant::now();
     let status = loop {
@@ -72,6 +70,18 @@ fn the_daemon_survives_its_clients() -> Result<()> {
     ensure!(status.is_formed(&[1, 2, 3]), "the cluster suffered: {:?}", status.view);
     let changes = stage.watch.most_changes(&stage.all, since)?;
     ensure!(changes == Changes::default(), "the cluster suffered: {changes:?}");
+    Ok(())
+}
+
+/// As many silent clients as there may be, and more: who finds no room hears that, and
+/// administrators find room.
+fn take_all_places(node: &Node) -> Result<()> {
+    let socket = node.run_dir().join("cman.sock");
+    let silent: Vec<_> =
+        (0..SILENT_CLIENTS).map_while(|_| UnixStream::connect(&socket).ok()).collect();
+    ensure!(silent.len() > 10, "only {} clients may connect at once", silent.len());
+    refused(node.tool_command().arg("status"), 1, &["too many clients"])?;
+    refused(node.tool_command().args(["kill", "-n", "nobody"]), 1, &["no node nobody"])?;
     Ok(())
 }
 

@@ -77,6 +77,12 @@ impl Drop for SmallDisk {
     }
 }
 
+/// What all of them want an operator to act upon.
+fn alarms(cluster: &Cluster) -> Result<String> {
+    let statuses = cluster.statuses(&[1, 2, 3]).into_iter();
+    statuses.map(|status| Ok(status?.raw["alarms"].to_string())).collect()
+}
+
 #[test]
 fn a_full_disk_is_a_warning() -> Result<()> {
     let _turn = turn::shared()?;
@@ -94,10 +100,15 @@ fn a_full_disk_is_a_warning() -> Result<()> {
     ensure!(after >= before + 16, "only {} views in between", after - before);
     let logs: String = cluster.nodes().map(Node::log).collect();
     expect_words(&logs, &["warn", "state"])?;
+    let told = alarms(&cluster)?;
+    expect_words(&told, &["cannot write", "state", "no space"])?;
 
     // With room again nothing is left of it.
     disks.iter().try_for_each(SmallDisk::empty)?;
     leave_and_return(&mut cluster, 2)?;
+    cluster.wait_until("the alarms to end", Duration::from_secs(20), |cluster| {
+        Ok(!alarms(cluster)?.contains("cannot write"))
+    })?;
     drop(cluster);
     Ok(())
 }

@@ -17,6 +17,7 @@ mod quorum;
 mod restart;
 mod restless;
 mod stalls;
+mod start;
 mod storm;
 mod strangers;
 mod tool;

@@ -38,6 +38,15 @@ fn a_cluster_of_ipv6() -> Result<()> {
     Ok(())
 }
 
+/// What a node says of its link; of one that is down also why.
+fn expect_link(stage: &Stage, number: usize, up: bool) -> Result<()> {
+    let status = stage.cluster.node(number)?.status()?.raw;
+    ensure!(status["links"][0]["up"] == up, "the link is {}", status["links"]);
+    let alarms = status["alarms"].to_string();
+    ensure!(alarms.contains("no carrier") != up, "the alarms are {alarms}");
+    Ok(())
+}
+
 /// Pulls the cable of one node and plugs it in again.
 fn pull_cable(coordinator: bool) -> Result<()> {
     let _turn = turn::shared()?;
@@ -51,9 +60,11 @@ fn pull_cable(coordinator: bool) -> Result<()> {
     stage.watch.wait_inquorate(&[unplugged], since, SOON)?;
     stage.watch.wait_formed(&others, &others, since, SOON)?;
     ensure!(!stage.cluster.node(unplugged)?.status()?.quorum.quorate, "it claims quorum");
+    expect_link(&stage, unplugged, false)?;
     let since = now_ns();
     stage.cluster.lab().plug(unplugged, true)?;
     stage.watch.wait_formed(&stage.all, &stage.all, since, SOON)?;
+    expect_link(&stage, unplugged, true)?;
     Ok(())
 }
 
@@ -122,5 +133,41 @@ fn two_daemons_on_one_machine() -> Result<()> {
         let members = view.map(|view| view.members);
         ensure!(members == Some(vec![1, 2, 3]), "they fell apart: {members:?}");
     }
+    Ok(())
+}
+
+/// What happens in half a minute and more elsewhere: an address is doubted after a second or less,
+/// asked for again a second later, and given up after three more.
+const FORGETFUL: &str = "cd /proc/sys/net/ipv4/neigh/eth0 &&
+    echo 500 > base_reachable_time_ms && echo 1 > delay_first_probe_time";
+
+#[test]
+fn hardware_addresses_that_must_be_asked_for() -> Result<()> {
+    let _turn = turn::shared()?;
+    let scale = Scale::short();
+    let mut cluster = built::cluster(&scale.conf(3))?;
+    for number in 1..=3 {
+        let namespace = cluster.lab().namespace(number);
+        run("ip", &["-n", &namespace, "neigh", "flush", "dev", "eth0", "nud", "permanent"])?;
+        let known = run("ip", &["-n", &namespace, "neigh", "show", "nud", "permanent"])?;
+        ensure!(known.is_empty(), "node {number} still knows\n{known}");
+        run("ip", &["netns", "exec", &namespace, "sh", "-c", FORGETFUL])?;
+    }
+    cluster.start_all()?;
+    cluster.wait_formed(&[1, 2, 3], SOON)?;
+    let mut stage = Stage::adopt(cluster, &[1, 2, 3])?;
+    stage.watch.expect_quiet(&stage.all, scale.tokens(6.0))?;
+
+    let lost = stage.ordinary()?.last().copied().unwrap_or(3);
+    let others = stage.others(&[lost]);
+    let since = now_ns();
+    stage.cluster.lab_mut().partition(&[&[lost], &others])?;
+    stage.watch.wait_formed(&others, &others, since, SOON)?;
+    sleep(Duration::from_secs(6));
+    let since = now_ns();
+    stage.cluster.lab_mut().heal()?;
+    stage.watch.wait_formed(&stage.all, &stage.all, since, SOON)?;
+    stage.watch.expect_quiet(&stage.all, scale.tokens(3.0))?;
+    ensure!(stage.watch.most_changes(&others, since)?.quorum == 0, "quorum changed on healing");
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! a lease rests on fresh grants of a majority, and is told honestly.
 //!
 //! The proof sketch of section 12 bounds the end of a lease by the instant Q at which a quorum of
-//! grants answered beats sent at or after Q: grants are therefore sent after Q, and the lease
-//! ends at most L later. So whoever may act until E had grants worth a quorum that were sent at
-//! or after E - L, whatever way they took: that is checked against what was really sent. Whose
+//! grants answered beats sent at or after Q: grants are therefore sent after Q, and the lease ends
+//! before any promise behind it can, even one kept by the fastest clock: at most L / (1 + rho) of
+//! real time later. So whoever may act until E had grants worth a quorum that were sent at or after
+//! E - L / (1 + rho), whatever way they took: that is checked against what was really sent. Whose
 //! grants they are does not matter, also of a node that has left since: a promise is a promise.
 
 use cman_types::NodeId;
-use std::collections::BTreeSet;
 
 use crate::{
     clock::{ERROR_MAX, PERFECT, Real, nanos},
@@ -28,16 +28,19 @@ pub fn rests_on_grants(history: &History, host: &Host, needed: u32) -> Check {
             "may act without a view".to_owned(),
         ));
     };
-    let length = nanos(host.cluster.lease()) * PERFECT / (PERFECT - ERROR_MAX) + SLACK;
+    let length = nanos(host.cluster.lease()) * PERFECT / (PERFECT + ERROR_MAX) + SLACK;
     let since = host.claim.until.saturating_sub(length);
     let fresh = history.granted.iter().filter(|&(_, &at)| at >= since);
-    let mut granters: BTreeSet<NodeId> = fresh.map(|(member, _)| member.node).collect();
+    let mut granters: Vec<NodeId> = fresh.map(|(member, _)| member.node).collect();
     let lately = since.saturating_sub(2 * nanos(host.cluster.beat()));
     let is_hub = history.spoke_as_hub.get(&me).is_some_and(|&at| at >= lately);
     if view.id.coordinator == me || is_hub {
         // A hub grants itself without a word, whenever it counts.
-        granters.insert(me.node);
+        granters.push(me.node);
     }
+    // Several lives of a node count once.
+    granters.sort_unstable();
+    granters.dedup();
     let votes: u32 = granters.iter().map(|node| host.cluster.votes_of(*node)).sum();
     if votes >= needed {
         return Ok(());

@@ -7,7 +7,9 @@ use super::{
     Scenario,
     stage::{coordinator, expect, few_views, heal, member, others, settle, token, wait_together},
 };
-use crate::{clock::nanos, cluster::Cluster, violation::Check, world::World};
+use crate::{
+    clock::nanos, cluster::Cluster, stories::members::heavy, violation::Check, world::World,
+};
 
 pub(super) fn all() -> Vec<Scenario> {
     let mut all = vec![
@@ -63,15 +65,6 @@ pub(super) fn all() -> Vec<Scenario> {
 
 /// Views are counted for so long.
 const MINUTE: Duration = Duration::from_secs(60);
-
-/// Five nodes, the first of which outweighs the others.
-fn heavy() -> Cluster {
-    let mut cluster = Cluster::plain(5);
-    if let Some((_, votes)) = cluster.votes.first_mut() {
-        *votes = 5;
-    }
-    cluster
-}
 
 /// A node that has proved that it lives calls, but does not hear: nobody may be frozen for it.
 fn deaf_while_held(world: &mut World, anew: bool) -> Check {

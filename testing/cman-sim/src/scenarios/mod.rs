@@ -7,7 +7,7 @@ mod large;
 mod lives;
 mod paths;
 mod quorum;
-mod stage;
+pub(crate) mod stage;
 mod stalls;
 mod starts;
 #[cfg(test)]
@@ -17,6 +17,7 @@ use cman_types::Prng;
 
 use crate::{
     cluster::Cluster,
+    stories,
     violation::Check,
     world::{Options, World},
 };
@@ -42,7 +43,7 @@ impl core::fmt::Debug for Scenario {
 }
 
 impl Scenario {
-    fn new(
+    pub(crate) fn new(
         name: impl Into<String>,
         text: &'static str,
         cluster: Cluster,
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Scenario> {
         quorum::all(),
         guards::all(),
         large::all(),
+        stories::as_scenarios(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Checks something; the scenario fails with this sentence if it does not hold.
-pub(super) fn expect(world: &mut World, holds: bool, what: impl Into<String>) -> Check {
+pub(crate) fn expect(world: &mut World, holds: bool, what: impl Into<String>) -> Check {
     if holds {
         return Ok(());
     }
@@ -21,7 +21,7 @@ pub(super) fn expect(world: &mut World, holds: bool, what: impl Into<String>) ->
 }
 
 /// Waits until something holds.
-pub(super) fn until(
+pub(crate) fn until(
     world: &mut World,
     within: Duration,
     what: &str,
@@ -39,17 +39,17 @@ pub(super) fn until(
 }
 
 /// The token of the cluster.
-pub(super) fn token(world: &World) -> Duration {
+pub(crate) fn token(world: &World) -> Duration {
     world.cluster().token
 }
 
 /// The coordinator.
-pub(super) fn coordinator(world: &World) -> usize {
+pub(crate) fn coordinator(world: &World) -> usize {
     faults::coordinator(world).unwrap_or(0)
 }
 
 /// A member that is neither coordinator nor first in line.
-pub(super) fn member(world: &World) -> usize {
+pub(crate) fn member(world: &World) -> usize {
     let (first, second) = (faults::coordinator(world), faults::deputy(world));
     let mut others = world.living();
     others.retain(|&host| Some(host) != first && Some(host) != second);
@@ -57,12 +57,12 @@ pub(super) fn member(world: &World) -> usize {
 }
 
 /// The next in line.
-pub(super) fn deputy(world: &World) -> usize {
+pub(crate) fn deputy(world: &World) -> usize {
     faults::deputy(world).unwrap_or(0)
 }
 
 /// A cluster that has been whole for a while.
-pub(super) fn settle(world: &mut World) -> Check {
+pub(crate) fn settle(world: &mut World) -> Check {
     form(world)?;
     let span = token(world) * 2;
     world.run_for(span)?;
@@ -72,7 +72,7 @@ pub(super) fn settle(world: &mut World) -> Check {
 }
 
 /// Everything is healed and everybody started; the cluster must be whole in time.
-pub(super) fn heal(world: &mut World) -> Check {
+pub(crate) fn heal(world: &mut World) -> Check {
     world.heal();
     for host in 0..world.hosts.len() {
         world.start(host);
@@ -82,14 +82,14 @@ pub(super) fn heal(world: &mut World) -> Check {
 }
 
 /// Nothing changed at anybody since the last time it was asked.
-pub(super) fn nothing_changed(world: &mut World) -> Check {
+pub(crate) fn nothing_changed(world: &mut World) -> Check {
     let (views, losses) = (world.installed.len(), world.lost_quorum.len());
     let what = format!("{views} views and {losses} losses of quorum, none expected");
     expect(world, views + losses == 0, what)
 }
 
 /// At most so many views at any single node since the last time it was asked.
-pub(super) fn few_views(world: &mut World, most: usize) -> Check {
+pub(crate) fn few_views(world: &mut World, most: usize) -> Check {
     let views_of = |host: usize| world.installed.iter().filter(|(_, who)| *who == host).count();
     let worst = (0..world.hosts.len()).map(views_of).max().unwrap_or(0);
     world.installed.clear();
@@ -97,7 +97,7 @@ pub(super) fn few_views(world: &mut World, most: usize) -> Check {
 }
 
 /// These hosts are in a view of exactly themselves.
-pub(super) fn together(world: &World, hosts: &[usize]) -> bool {
+pub(crate) fn together(world: &World, hosts: &[usize]) -> bool {
     hosts.iter().all(|&host| {
         world.hosts[host].view().is_some_and(|view| {
             let nodes = hosts.iter().map(|&host| world.hosts[host].node);
@@ -108,23 +108,23 @@ pub(super) fn together(world: &World, hosts: &[usize]) -> bool {
 }
 
 /// Waits until these hosts are in a view of exactly themselves.
-pub(super) fn wait_together(world: &mut World, within: Duration, hosts: &[usize]) -> Check {
+pub(crate) fn wait_together(world: &mut World, within: Duration, hosts: &[usize]) -> Check {
     let what = format!("hosts {hosts:?} in a view of their own");
     until(world, within, &what, |world| together(world, hosts))
 }
 
 /// Whether all of these claim quorum.
-pub(super) fn all_claim(world: &World, hosts: &[usize]) -> bool {
+pub(crate) fn all_claim(world: &World, hosts: &[usize]) -> bool {
     hosts.iter().all(|&host| world.hosts[host].claims(world.now))
 }
 
 /// Waits until the cluster is whole.
-pub(super) fn wait_whole(world: &mut World, within: Duration) -> Check {
+pub(crate) fn wait_whole(world: &mut World, within: Duration) -> Check {
     if is_whole(world) { Ok(()) } else { become_whole(world, within) }
 }
 
 /// Cuts hosts into two sides: the given ones, and the rest.
-pub(super) fn split(world: &mut World, side: &[usize]) -> Vec<(usize, usize)> {
+pub(crate) fn split(world: &mut World, side: &[usize]) -> Vec<(usize, usize)> {
     let sides: Vec<usize> =
         (0..world.hosts.len()).map(|host| usize::from(side.contains(&host))).collect();
     let paths = world.paths_between(&sides);
@@ -133,6 +133,6 @@ pub(super) fn split(world: &mut World, side: &[usize]) -> Vec<(usize, usize)> {
 }
 
 /// The hosts that are not among these.
-pub(super) fn others(world: &World, than: &[usize]) -> Vec<usize> {
+pub(crate) fn others(world: &World, than: &[usize]) -> Vec<usize> {
     (0..world.hosts.len()).filter(|host| !than.contains(host)).collect()
 }

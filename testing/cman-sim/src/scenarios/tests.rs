@@ -39,6 +39,7 @@ groups! {
     partitions: "partition-" | "three-way-";
     lives: "restart-" | "state-" | "replayed-" | "lonely-";
     strangers: "duplicate-node" | "wrong-" | "old-config" | "new-config" | "not-configured";
+    stories: "story-";
     quorum: "lease-" | "forgotten-" | "short-" | "slow-" | "dead-between" | "two-hubs" | "deputy-"
         | "queued-" | "two-node" | "wait-for-all";
 }

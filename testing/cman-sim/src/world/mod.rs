@@ -65,6 +65,21 @@ enum Happening {
     Speak { host: usize },
 }
 
+impl Happening {
+    /// Where it happens, if that is one host.
+    const fn host(&self) -> Option<usize> {
+        match self {
+            Self::Arrive { host, .. }
+            | Self::Timer { host, .. }
+            | Self::Awake { host }
+            | Self::Written { host, .. }
+            | Self::Look { host }
+            | Self::Speak { host } => Some(*host),
+            Self::Deed { .. } => None,
+        }
+    }
+}
+
 /// How a world is set up.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -146,6 +161,8 @@ pub struct World {
     scratch: Vec<u8>,
     /// When a coordinator crashed last, to tell deaths together.
     coordinator_died_at: Real,
+    /// A host half of whose hellos are late, and by how much at most.
+    pub late_hellos: Option<(usize, Duration)>,
     /// Who installed a view, and when.
     pub installed: Vec<(Real, usize)>,
     /// Who lost quorum, and when.
@@ -192,6 +209,7 @@ impl World {
             failure: None,
             scratch: Vec::with_capacity(2048),
             coordinator_died_at: 0,
+            late_hellos: None,
             installed: Vec::new(),
             lost_quorum: Vec::new(),
             hosts,
@@ -223,6 +241,17 @@ impl World {
         self.work = Work::new(index + 1);
         self.columns.head(&self.hosts);
         index
+    }
+
+    /// Takes away the machine that was added last, while nothing is wrong with the network.
+    pub fn remove_last_host(&mut self) {
+        self.end(self.hosts.len() - 1, End::Crashed);
+        self.hosts.pop();
+        let count = self.hosts.len();
+        let prng = Prng::new(self.prng.next_u64());
+        self.network = Network::new(count, self.options.quality, prng);
+        self.work = Work::new(count);
+        self.columns.head(&self.hosts);
     }
 
     /// The configuration of the first host.
@@ -291,6 +320,9 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        if happening.host().is_some_and(|host| host >= self.hosts.len()) {
+            return; // That machine was taken away.
+        }
         match happening {
             Happening::Arrive { host, datagram } => self.arrive(host, &datagram),
             Happening::Timer { host, number } => self.timer(host, number),
@@ -572,7 +604,7 @@ impl World {
             self.scratch.extend_from_slice(&datagram.bytes);
             let (from, lane) = (datagram.from, datagram.lane);
             life.node.handle_datagram(local, from, lane, datagram.multicast, &mut self.scratch);
-            host.read += 1;
+            host.read.add(&datagram);
         }
         life.node.handle_drained(local);
         if life.node.poll_timeout().is_some_and(|at| at <= local) {

@@ -46,7 +46,7 @@ impl World {
                     let check = self.installs(index, &event);
                     self.checked(check);
                 }
-                Event::Quorum { quorate, votes, needed, text } => {
+                Event::Quorum { quorate, votes, needed, text, .. } => {
                     self.quorum(index, quorate);
                     self.log(index, || {
                         let word = if quorate { "quorate" } else { "inquorate" };

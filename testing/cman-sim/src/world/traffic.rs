@@ -3,7 +3,7 @@
 use cman_node::{Destination, Lane};
 use cman_types::{Instant, View};
 use core::{cell::Cell, time::Duration};
-use std::rc::Rc;
+use std::{collections::VecDeque, rc::Rc};
 
 use super::{Happening, World};
 use crate::{
@@ -20,10 +20,19 @@ use crate::{
 pub(super) struct Recorder {
     tape: Vec<Rc<Datagram>>,
     heard: u64,
+    /// The first words of lives: hellos, and answers to challenges.
+    births: VecDeque<Rc<Datagram>>,
 }
 
 /// How many datagrams are kept for replaying.
 const TAPE_MAX: usize = 256;
+
+/// How many first words are kept, and of what age a life is when it says them.
+const BIRTHS_MAX: usize = 256;
+const BIRTH: Duration = Duration::from_millis(300);
+
+/// Nanoseconds between two of them when they are replayed: others can answer in between.
+const BIRTHS_STEP: usize = 500_000;
 
 /// One in so many datagrams goes on tape.
 const TAPE_EVERY: u64 = 7;
@@ -54,6 +63,7 @@ impl World {
                 peek,
                 reached: Cell::new(0),
             });
+            self.hosts[index].sent.add(&datagram);
             self.record(&datagram);
             self.dispatch(index, transmit.to, &datagram, half || self.triggers.halves(index));
         }
@@ -66,8 +76,7 @@ impl World {
 
     fn note_effort(&mut self, index: usize, count: u64) {
         if count > 0 {
-            let host = &mut self.hosts[index];
-            host.sent += count;
+            let host = &self.hosts[index];
             let (token, node) = (nanos(host.cluster.token), host.node);
             let check = self.work.sends(self.now, token, index, node, count);
             self.checked(check);
@@ -106,7 +115,12 @@ impl World {
     }
 
     fn launch(&mut self, from: usize, to: usize, datagram: &Rc<Datagram>) {
+        let late = self.late_hellos.filter(|(host, _)| {
+            *host == from && datagram.peek.kinds.has(Kind::Hello) && self.prng.chance(500_000)
+        });
+        let late = late.map_or(0, |(_, most)| self.prng.below(nanos(most)));
         for delay in self.network.carry(from, to, datagram.multicast).into_iter().flatten() {
+            let delay = delay + late;
             let datagram = Rc::clone(datagram);
             self.queue.push(self.now + delay, Happening::Arrive { host: to, datagram });
         }
@@ -246,7 +260,15 @@ impl World {
     }
 
     fn record(&mut self, datagram: &Rc<Datagram>) {
+        let life = datagram.host.and_then(|host| self.hosts[host].life.as_ref());
+        let newborn = life.is_some_and(|life| self.now - life.born < nanos(BIRTH));
         let recorder = &mut self.recorder;
+        if newborn {
+            if recorder.births.len() == BIRTHS_MAX {
+                recorder.births.pop_front();
+            }
+            recorder.births.push_back(Rc::clone(datagram));
+        }
         recorder.heard += 1;
         if !recorder.heard.is_multiple_of(TAPE_EVERY) {
             return;
@@ -271,6 +293,22 @@ impl World {
             let after = self.prng.below(nanos(Duration::from_millis(20)));
             self.queue.push(self.now + after, Happening::Arrive { host: to, datagram });
             self.reach.hit(Place::Replays);
+        }
+    }
+
+    /// Says again, to everybody and in the old order, what lives that are over said first.
+    pub fn replay_births(&mut self) {
+        let living: Vec<_> = self.hosts.iter().map(crate::host::Host::me).collect();
+        let over = |datagram: &&Rc<Datagram>| {
+            datagram.peek.sender.is_some() && !living.contains(&datagram.peek.sender)
+        };
+        let births: Vec<_> = self.recorder.births.iter().filter(over).map(Rc::clone).collect();
+        for (at, datagram) in (self.now..).step_by(BIRTHS_STEP).zip(births) {
+            for host in 0..self.hosts.len() {
+                let datagram = Rc::clone(&datagram);
+                self.queue.push(at, Happening::Arrive { host, datagram });
+                self.reach.hit(Place::Replays);
+            }
         }
     }
 

@@ -213,6 +213,24 @@ fn strangers_do_not_fill_memory() {
     assert!(b.strangers().len() <= 64);
 }
 
+#[test]
+fn operators_hear_of_many_strangers_in_one_sentence_every_ten_seconds() {
+    let mut b = gate(life(2, 20));
+    let said = say(&mut gate(life(9, 10)), &[hello(1)]);
+    let mut told = Vec::new();
+    for ms in 0..20_000_u32 {
+        let source = u16::try_from(ms % 50).unwrap_or(0);
+        let forged = SocketAddr::from(([10, 9, 0, 1], source));
+        open(&mut b, at(ms), forged, &said[0]);
+        told.extend(b.poll_stranger_notice(at(ms)).map(|notice| (ms, notice)));
+    }
+    let counts = |(ms, notice): &(u32, StrangerNotice)| (*ms, notice.named.len(), notice.others);
+    // The first at once; with the first of the next round those who came after it.
+    let counts: Vec<_> = told.iter().map(counts).collect();
+    assert_eq!(counts, [(0, 1, 0), (10_000, 4, 46)]);
+    assert_eq!(b.strangers.due(), Some(at(20_000)));
+}
+
 proptest! {
     /// Whatever comes, nothing passes that no verified life has said.
     #[test]

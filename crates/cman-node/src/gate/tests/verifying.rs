@@ -135,7 +135,7 @@ fn a_silent_life_is_challenged_four_times() {
 ///
 #[test]
 fn long_frames_and_full_datagrams_pass() {
-    use cman_wire::frame::{Beat, Propose};
+    use cman_wire::frame::{Beat, Echo, Propose};
     let (mut a, mut b) = acquainted();
     let members =
         (1..=1000).map(|id| Member { id: life(id, 1), address: address(id % 200) }).collect();
@@ -158,7 +158,7 @@ fn long_frames_and_full_datagrams_pass() {
         late: NodeSet::new(),
         routed: NodeSet::new(),
         echoes_from: 0,
-        echoes: vec![7; 300],
+        echoes: vec![Echo { age: 1, answer: 0, members: 1 }; 300],
     });
     let said = [who(a.me), beat.clone(), propose, beat, who(a.me)];
     let datagrams = say(&mut a, &said);
