@@ -265,7 +265,7 @@ fn what_was_on_the_wire_is_delivered_and_the_rest_waits() {
         assert_eq!(stream.send(message), Ok(()));
         stream.flush(Instant::ZERO + 10 * MS);
     }
-    let large = Message { payload: Bytes::from(vec![5; 8 << 20]), safe: false };
+    let large = Message { payload: Bytes::from(vec![5; 7 << 20]), safe: false };
     assert_eq!(stream.send(large.clone()), Ok(()));
     stream.flush(Instant::ZERO + 20 * MS);
     assert_eq!(stream.queue().len(), 1);
