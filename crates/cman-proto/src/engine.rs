@@ -183,6 +183,7 @@ impl Engine {
             Phase::Ended => {}
         }
         self.tick_leaving(now);
+        self.routes.expire(now.before(self.cfg.timing.token));
         self.tick_stream(now);
         self.watch_disk(now);
         self.settle(now);

@@ -38,6 +38,8 @@ pub struct Batch {
     pub seeds: u64,
     /// The number of nodes, if it is not to be drawn.
     pub nodes: Option<usize>,
+    /// Whether nodes send no messages.
+    pub silent: bool,
     /// What to do with each.
     pub run: Run,
     /// How many threads.
@@ -119,7 +121,12 @@ pub fn run(batch: &Batch) -> Summary {
                         return;
                     }
                     let seed = batch.from + number;
-                    let order = Order { seed, nodes: batch.nodes, ..Order::default() };
+                    let order = Order {
+                        seed,
+                        nodes: batch.nodes,
+                        silent: batch.silent,
+                        ..Order::default()
+                    };
                     if sender.send((seed, run_seed(batch.run, &order))).is_err() {
                         return;
                     }
@@ -161,7 +168,8 @@ fn take(summary: &mut Summary, seed: u64, outcome: Outcome) {
 /// The same seed again, this time with the column log.
 fn tail_of(batch: &Batch, failure: &Failure) -> Vec<String> {
     let nodes = Some(failure.nodes);
-    let order = Order { seed: failure.seed, nodes, log: true, ..Order::default() };
+    let silent = batch.silent;
+    let order = Order { seed: failure.seed, nodes, silent, log: true, ..Order::default() };
     run_seed(batch.run, &order).tail
 }
 

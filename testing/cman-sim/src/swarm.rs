@@ -40,6 +40,8 @@ pub struct Order {
     pub live: bool,
     /// Name all frames in it, beats included.
     pub frames: bool,
+    /// Nodes send no messages.
+    pub silent: bool,
 }
 
 /// How a run went.
@@ -162,7 +164,7 @@ fn draw_options(prng: &mut Prng, order: &Order, token: Duration) -> Options {
         log: order.log,
         live: order.live,
         frames: order.frames,
-        talk: Some(draw_talk(prng)),
+        talk: Some(draw_talk(prng)).filter(|_| !order.silent),
     }
 }
 

@@ -25,7 +25,6 @@ impl Engine {
         let urgent = self.runs_low(now, self.book.end());
         let number = self.book.next_beat(now);
         let Some(head) = self.beat_head(now, number, urgent) else { return };
-        self.routes.expire(now.before(timing.token));
         let late = now.before(timing.share(30));
         let Some(hub) = self.hub_mut() else { return };
         hub.next_beat = now + if urgent { timing.beat / 4 } else { timing.beat };

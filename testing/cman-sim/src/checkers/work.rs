@@ -65,7 +65,8 @@ impl Work {
         }
     }
 
-    /// The host sends datagrams: at most 400, and 240 for each node, in each window of one token.
+    /// The host sends datagrams of the control lane: at most 400, and 300 for each node, in each
+    /// window of one token.
     /// A view change costs 3 datagrams each way to each node (section 14), repeated every 40 ms
     /// to 60 ms at most: in a token of 2 s about 100 for each node, and as many again by relays.
     pub fn sends(
@@ -86,7 +87,7 @@ impl Work {
             effort.backlog = 0;
         }
         effort.sent_in_window += datagrams;
-        let bound = 400 + 240 * nodes + effort.backlog;
+        let bound = 400 + 300 * nodes + effort.backlog;
         if effort.sent_in_window <= bound {
             return Ok(());
         }
