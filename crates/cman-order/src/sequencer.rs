@@ -127,7 +127,8 @@ impl Sequencer {
 
     /// How many runs a frame may have whose units would have this much room.
     pub(crate) const fn runs_max(room: usize) -> usize {
-        // A run takes 14 bytes; what else an order frame holds, 14 more than what a data frame does.
+        // A run takes 14 bytes; what else an order frame holds, 14 more than what a data frame
+        // does.
         let fit = room.saturating_sub(14) / 14;
         if fit < 1 {
             1
