@@ -9,6 +9,8 @@
 
 pub mod deed;
 mod observe;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 use cman_node::{Command, Node, Store, Stored};
