@@ -43,4 +43,6 @@ pub mod violation;
 pub mod world;
 
 #[cfg(test)]
+mod spoilt;
+#[cfg(test)]
 mod testing;

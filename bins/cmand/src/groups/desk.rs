@@ -233,3 +233,6 @@ fn weight(event: &GroupEvent) -> usize {
             GroupEvent::Refused(_) => HEAD_MAX,
         }
 }
+
+#[cfg(test)]
+mod tests;

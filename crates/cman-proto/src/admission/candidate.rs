@@ -49,9 +49,11 @@ impl Engine {
             let count = candidate.hellos;
             self.say_hello(now, count, 3);
         }
+        // Where hellos are spaced out there is also less to see, and more to look through.
+        let pause = (beat / 4 * crowd).min(self.cfg.timing.share(10)).max(beat / 4);
         let Phase::Candidate(candidate) = &mut self.phase else { return };
         if now >= candidate.next_look {
-            candidate.next_look = now + beat / 4;
+            candidate.next_look = now + if candidate.probing.is_some() { beat / 4 } else { pause };
             self.look(now);
         }
     }
@@ -146,6 +148,7 @@ impl Engine {
         let probing = Probing { nonce, since: now, resend_at, targets };
         let Phase::Candidate(candidate) = &mut self.phase else { return };
         candidate.probing = Some(probing);
+        candidate.next_look = candidate.next_look.min(resend_at);
         self.send_probes(nonce);
         self.look_at_probes(now);
     }

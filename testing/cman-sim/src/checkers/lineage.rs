@@ -171,6 +171,24 @@ mod tests {
     }
 
     #[test]
+    fn wrong_lists_are_noticed() {
+        for (transitional, joined, left) in [(&[1, 2][..], &[][..], &[][..]), (&[1], &[2], &[3])] {
+            let mut history = History::default();
+            born(&mut history, &[1, 2]);
+            assert!(install(&mut history, 1, &event(view(5, &[1]), &[1], &[], &[])).is_ok());
+            let second = event(view(6, &[1, 2]), transitional, joined, left);
+            let broken = install(&mut history, 1, &second);
+            let expected = if left.is_empty() { None } else { Some("view event") };
+            assert_eq!(broken.err().map(|violation| violation.invariant), expected);
+        }
+        let mut history = History::default();
+        born(&mut history, &[1]);
+        let without_itself = event(view(5, &[1]), &[], &[1], &[]);
+        let broken = install(&mut history, 1, &without_itself).unwrap_err();
+        assert_eq!(broken.invariant, "view event");
+    }
+
+    #[test]
     fn a_wrong_company_is_noticed() {
         let mut history = History::default();
         born(&mut history, &[1, 2]);

@@ -11,6 +11,8 @@
 pub mod deed;
 mod observe;
 pub mod speech;
+#[cfg(test)]
+mod tests;
 mod traffic;
 
 use cman_node::{Command, Node, Store, Stored};

@@ -120,7 +120,7 @@ impl World {
         life.said_quorate = quorate;
     }
 
-    fn stops(&mut self, index: usize, end: End, text: &str) {
+    pub(super) fn stops(&mut self, index: usize, end: End, text: &str) {
         let host = &self.hosts[index];
         let expected = host.life.as_ref().is_none_or(|life| life.doomed) || !host.observed;
         if !expected {

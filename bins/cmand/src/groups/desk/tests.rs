@@ -1,0 +1,228 @@
+//! Calls of clients at a node that does what the test says.
+
+use super::*;
+use crate::groups::account::UNREAD_MAX;
+use bytes::Bytes;
+use cman_io::waker::Waker;
+use cman_ipc::{ErrorCode, GroupMessage};
+use cman_services::GroupError;
+use cman_types::{GroupName, Incarnation, NodeId, Process};
+use tokio::sync::oneshot;
+
+/// A node that takes so many messages, and notes who sent which.
+#[derive(Debug, Default)]
+struct FakeNode {
+    room: usize,
+    taken: Vec<(u64, Bytes)>,
+    closed: Vec<u64>,
+}
+
+impl Host for FakeNode {
+    fn ask(&mut self, _: Instant, id: Session, request: GroupRequest) -> Result<(), Refused> {
+        match request {
+            GroupRequest::Send { .. } if self.room == 0 => Err(Refused::Full),
+            GroupRequest::Send { payload, .. } => {
+                self.room -= 1;
+                self.taken.push((id.0, payload));
+                Ok(())
+            }
+            GroupRequest::Leave { group } => Err(Refused::Group(GroupError::NotJoined { group })),
+            _ => Ok(()),
+        }
+    }
+
+    fn close(&mut self, _: Instant, id: Session) {
+        self.closed.push(id.0);
+    }
+
+    fn members(&self, _: &GroupName) -> Vec<Process> {
+        vec![process()]
+    }
+}
+
+fn process() -> Process {
+    Process { node: NodeId::new(1).unwrap(), pid: 9 }
+}
+
+fn group() -> GroupName {
+    GroupName::new(b"g").unwrap()
+}
+
+fn message(len: usize) -> GroupEvent {
+    let payload = Bytes::from(vec![7; len]);
+    let (sender, incarnation) = (process(), Incarnation(1));
+    GroupEvent::Message(GroupMessage { group: group(), sender, incarnation, number: 1, payload })
+}
+
+/// A desk and those it stands between.
+struct Lab {
+    inbox: Inbox,
+    outbox: Outbox,
+    desk: Desk,
+    node: FakeNode,
+    account: Arc<Account>,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let inbox = Inbox::new(Waker::new().unwrap());
+        let outbox = Outbox::default();
+        let desk = Desk::new(inbox.clone(), outbox.clone());
+        Self { inbox, outbox, desk, node: FakeNode::default(), account: Arc::default() }
+    }
+
+    fn push(&self, session: u64, patient: bool, calls: Vec<Call>) {
+        self.inbox.push(Batch { session, account: self.account.clone(), patient, calls });
+    }
+
+    /// Messages that nobody waits for, of one byte each.
+    fn send(&self, session: u64, bytes: &'static [u8]) {
+        let call = |byte| Call { what: send(Bytes::from_static(byte)), answer: None };
+        self.push(session, true, bytes.chunks(1).map(call).collect());
+    }
+
+    fn ask(&self, session: u64, patient: bool, what: What) -> oneshot::Receiver<Reply> {
+        let (sender, answer) = oneshot::channel();
+        self.push(session, patient, vec![Call { what, answer: Some(sender) }]);
+        answer
+    }
+
+    fn serve(&mut self, room: usize) -> bool {
+        self.node.room = room;
+        self.desk.serve(Instant::ZERO, &mut self.node)
+    }
+
+    fn taken(&self) -> Vec<(u64, char)> {
+        self.node.taken.iter().map(|(id, bytes)| (*id, bytes[0].into())).collect()
+    }
+
+    fn told(&mut self) -> Vec<Told> {
+        self.desk.flush();
+        self.outbox.take()
+    }
+}
+
+fn send(payload: Bytes) -> What {
+    What::Request(GroupRequest::Send { group: group(), payload, safe: false })
+}
+
+#[test]
+fn calls_of_a_client_stay_in_order_and_wait_for_room() {
+    let mut lab = Lab::new();
+    lab.send(1, b"abc");
+    assert!(!lab.serve(2), "there is nothing to do until there is room");
+    lab.send(1, b"d");
+    let mut flushed = lab.ask(1, true, What::Flush);
+    assert!(!lab.serve(0));
+    assert!(flushed.try_recv().is_err(), "what was asked before is not done");
+    assert!(!lab.serve(9));
+    assert_eq!(lab.taken(), [(1, 'a'), (1, 'b'), (1, 'c'), (1, 'd')]);
+    assert_eq!(flushed.try_recv().unwrap(), Reply::Done);
+}
+
+#[test]
+fn who_came_first_is_first_when_there_is_room_again() {
+    let mut lab = Lab::new();
+    lab.send(1, b"a");
+    lab.serve(0);
+    lab.send(2, b"b");
+    lab.serve(0);
+    lab.serve(1);
+    lab.serve(1);
+    assert_eq!(lab.taken(), [(1, 'a'), (2, 'b')]);
+}
+
+#[test]
+fn one_who_has_much_to_say_does_not_hold_up_the_others() {
+    let mut lab = Lab::new();
+    lab.send(1, [b'a'; 10 * ROW_CALLS].as_slice());
+    lab.send(2, b"b");
+    lab.serve(usize::MAX);
+    let place = lab.taken().iter().position(|taken| *taken == (2, 'b'));
+    assert_eq!(place, Some(ROW_CALLS));
+    lab.send(1, [b'a'; TURN_CALLS + 1].as_slice());
+    assert!(lab.serve(usize::MAX), "datagrams come in between");
+    assert!(!lab.serve(usize::MAX));
+}
+
+#[test]
+fn one_who_does_not_wait_is_told_that_there_is_no_room() {
+    let mut lab = Lab::new();
+    let mut sent = lab.ask(1, false, send(Bytes::new()));
+    let mut members = lab.ask(1, false, What::Members(group()));
+    lab.serve(0);
+    match sent.try_recv().unwrap() {
+        Reply::Error(error) => assert_eq!(error.code, ErrorCode::Busy),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(members.try_recv().unwrap(), Reply::GroupMembers(vec![process()]));
+}
+
+#[test]
+fn refusals_reach_those_who_wait_and_those_who_do_not() {
+    let mut lab = Lab::new();
+    let leave = || What::Request(GroupRequest::Leave { group: group() });
+    let mut left = lab.ask(1, true, leave());
+    lab.push(1, true, vec![Call { what: leave(), answer: None }]);
+    lab.serve(9);
+    match left.try_recv().unwrap() {
+        Reply::Error(error) => assert_eq!(error.code, ErrorCode::NotJoined),
+        other => panic!("{other:?}"),
+    }
+    assert!(lab.told().is_empty(), "only messages are sent without waiting");
+}
+
+#[test]
+fn a_client_that_is_gone_has_said_everything_before() {
+    let mut lab = Lab::new();
+    lab.send(1, b"ab");
+    lab.push(1, true, vec![Call { what: What::Close, answer: None }]);
+    lab.serve(1);
+    assert!(lab.node.closed.is_empty());
+    lab.serve(1);
+    assert_eq!((lab.taken().len(), lab.node.closed.as_slice()), (2, [1].as_slice()));
+    lab.desk.tell(1, message(1));
+    assert!(lab.told().is_empty(), "nobody is there to be told");
+}
+
+#[test]
+fn one_who_does_not_read_is_let_go_alone() {
+    let mut lab = Lab::new();
+    lab.send(1, b"a");
+    let other = Arc::new(Account::default());
+    lab.inbox.push(Batch { session: 2, account: other, patient: true, calls: vec![] });
+    lab.serve(1);
+    let mut owed = 0;
+    while owed <= UNREAD_MAX {
+        lab.desk.tell(1, message(1 << 20));
+        owed += 1 << 20;
+    }
+    lab.desk.tell(1, message(1));
+    lab.desk.tell(2, message(1));
+    let told = lab.told();
+    let overflows: Vec<_> = told
+        .iter()
+        .filter_map(|told| match told {
+            Told::Overflow { session } => Some(*session),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(overflows, [1], "once");
+    assert!(matches!(told.last(), Some(Told::Group { session: 2, .. })));
+    let first: usize = told
+        .iter()
+        .map(|told| if let Told::Group { session: 1, bytes, .. } = told { *bytes } else { 0 })
+        .sum();
+    assert!(first <= UNREAD_MAX, "memory is bounded");
+}
+
+#[test]
+fn reports_that_nobody_takes_are_lost_and_that_is_said() {
+    let mut lab = Lab::new();
+    for _ in 0..REPORTS_MAX + 7 {
+        lab.desk.report(Report::Lost);
+    }
+    assert_eq!(lab.told().len(), REPORTS_MAX);
+    lab.desk.report(Report::Lost);
+    assert_eq!(lab.told().len(), 2, "the loss, and then the report");
+}

@@ -1,0 +1,74 @@
+//! Each checker of this module notices a world that was spoilt on purpose.
+
+use super::{Cluster, End, Instant, Options, SimCipher, World};
+use core::time::Duration;
+use std::sync::Arc;
+
+use crate::swarm::become_whole;
+use cman_crypto::Cipher;
+
+/// Nodes that are in one view and quorate.
+fn whole(nodes: usize) -> World {
+    let mut world = World::new(Cluster::plain(nodes), Options::quiet(1));
+    for host in 0..nodes {
+        world.start(host);
+    }
+    become_whole(&mut world, Duration::from_secs(10)).unwrap();
+    world.run_for(Duration::from_secs(5)).unwrap();
+    world
+}
+
+fn broken(world: &World) -> &'static str {
+    world.failure().map_or_else(|violation| violation.invariant, |()| "nothing")
+}
+
+#[test]
+fn nothing_is_broken_in_a_sound_world() {
+    let mut world = whole(2);
+    world.look(0);
+    world.publish(0);
+    assert_eq!(broken(&world), "nothing");
+}
+
+#[test]
+fn clients_that_were_told_otherwise_are_noticed() {
+    let mut world = whole(1);
+    world.hosts[0].life.as_mut().unwrap().said_quorate = false;
+    world.publish(0);
+    assert_eq!(broken(&world), "quorum told honestly");
+}
+
+#[test]
+fn a_status_that_counts_otherwise_is_noticed() {
+    let mut world = whole(1);
+    world.hosts[0].life.as_mut().unwrap().views += 1;
+    world.look(0);
+    assert_eq!(broken(&world), "status tells the truth");
+}
+
+#[test]
+fn a_sign_of_life_that_never_came_is_noticed() {
+    let mut world = whole(2);
+    world.hosts[0].heard.fill(Instant::ZERO);
+    world.look(0);
+    assert_eq!(broken(&world), "freshness");
+}
+
+#[test]
+fn a_nonce_used_twice_is_noticed() {
+    let mut world = whole(1);
+    let cipher = SimCipher { key: 1, ledger: Arc::clone(&world.ledger) };
+    let seal = cipher.derive(&world.hosts[0].me().unwrap(), 0);
+    for text in [b"one", b"two"] {
+        seal.seal(u64::MAX, b"clear", text, &mut Vec::new());
+    }
+    world.look(0);
+    assert_eq!(broken(&world), "nonces are used once");
+}
+
+#[test]
+fn a_node_that_stops_untold_is_noticed() {
+    let mut world = whole(1);
+    world.stops(0, End::Fatal, "tired");
+    assert_eq!(broken(&world), "nobody stops untold");
+}
