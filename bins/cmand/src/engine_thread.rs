@@ -50,6 +50,8 @@ const DATA_BUDGET: usize = 64;
 const DATA_TURNS: usize = 16;
 /// Actions handled between two read-outs.
 const ACTIONS_BUDGET: usize = 32;
+/// How long data is not looked at when clients are behind.
+const BEHIND_PAUSE: Duration = Duration::from_millis(1);
 /// How long the end waits for the last state to be on disk.
 const DISK_LIMIT: Duration = Duration::from_secs(3);
 
@@ -124,14 +126,18 @@ impl EngineThread {
 
     /// Waits for a datagram, an action, or the node's next deadline.
     fn wait(&self) {
+        let behind = self.desk.is_behind();
         let timeout = self.node.poll_timeout().map(|deadline| deadline.since(clock::now()));
+        let timeout =
+            if behind { Some(timeout.unwrap_or(BEHIND_PAUSE).min(BEHIND_PAUSE)) } else { timeout };
         let timeout = timeout.map(|left| Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(left.subsec_nanos()),
         });
-        let mut fds: Vec<_> = self
-            .sockets
-            .descriptors()
+        let lanes: &[_] = if behind { &[udp::Lane::Control] } else { &udp::Lane::ALL };
+        let mut fds: Vec<_> = lanes
+            .iter()
+            .flat_map(|lane| self.sockets.descriptors(*lane))
             .map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN))
             .collect();
         fds.push(PollFd::new(&self.waker, PollFlags::IN));
@@ -149,7 +155,6 @@ impl EngineThread {
         self.publish_lease();
         self.read_datagrams();
         let stop = self.take_actions();
-        self.serve_clients();
         if self.node.poll_timeout().is_some_and(|deadline| deadline <= clock::now()) {
             let now = clock::now();
             self.record(|recorder| recorder.timeout(now));
@@ -169,14 +174,19 @@ impl EngineThread {
         }
     }
 
-    /// Reads control, and a little data in between.
+    /// Reads control, and a little data in between. Data waits in its socket, and so at its
+    /// senders, while clients do not get to hear what came before: this thread goes before all
+    /// others on the machine, and would take the processor from those who are to hear it.
     fn read_datagrams(&mut self) {
         for _ in 0..DATA_TURNS {
             self.read_lane(Lane::Control, CONTROL_BUDGET);
-            if self.read_lane(Lane::Data, DATA_BUDGET) == Pending::Nothing {
+            let behind = self.desk.is_behind();
+            if behind || self.read_lane(Lane::Data, DATA_BUDGET) == Pending::Nothing {
                 break;
             }
         }
+        // What clients want to send goes out together with what the node answers.
+        self.serve_clients();
         let now = clock::now();
         self.record(|recorder| recorder.drained(now));
         self.node.handle_drained(now);

@@ -31,6 +31,11 @@ pub enum Lane {
     Data,
 }
 
+impl Lane {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Control, Self::Data];
+}
+
 /// What the sockets are opened for.
 #[derive(Clone, Debug)]
 pub struct UdpConfig {
@@ -174,9 +179,9 @@ impl UdpSockets {
         self.lane(lane).own
     }
 
-    /// The descriptors to wait for, control first.
-    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.control.sockets().chain(self.data.sockets()).map(|(fd, _)| fd.as_fd())
+    /// The descriptors to wait for on a lane.
+    pub fn descriptors(&self, lane: Lane) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.lane(lane).sockets().map(|(fd, _)| fd.as_fd())
     }
 
     /// Whether nodes on this very machine (network namespace) hear our multicasts. Off at first,

@@ -26,6 +26,9 @@ const ROW_CALLS: usize = 64;
 const ROW_BYTES: usize = 256 << 10;
 /// Reports that may wait for the service thread.
 const REPORTS_MAX: usize = 1024;
+/// Bytes of events that the service thread has not taken, from which on it counts as behind: what
+/// a fast network brings in some 20 ms.
+const BEHIND_BYTES: usize = 2 << 20;
 /// What a process in a change of a group's members takes in memory.
 const PROCESS_BYTES: usize = 16;
 
@@ -188,7 +191,14 @@ impl Desk {
 
     /// Hands over what the node said.
     pub(crate) fn flush(&mut self) {
-        self.outbox.push(&mut self.told, std::mem::take(&mut self.reports));
+        self.outbox.push(&mut self.told);
+        self.reports = 0;
+    }
+
+    /// Whether the service thread has taken too little of what the node said: it, or the clients,
+    /// need the processor. A client that does not read is no reason.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.outbox.bytes() > BEHIND_BYTES
     }
 }
 

@@ -31,15 +31,26 @@ struct Waiting {
     told: Vec<Told>,
     /// How many of them are reports.
     reports: usize,
+    /// Bytes of the others, as they count for their clients.
+    bytes: usize,
 }
 
 impl Outbox {
-    /// Hands over all of `batch`, which is empty then, with so many reports in it. Never waits.
-    pub(crate) fn push(&self, batch: &mut Vec<Told>, reports: usize) {
+    /// Hands over all of `batch`, which is empty then. Never waits.
+    pub(crate) fn push(&self, batch: &mut Vec<Told>) {
         if batch.is_empty() {
             return;
         }
+        let (mut reports, mut bytes) = (0_usize, 0_usize);
+        for told in batch.iter() {
+            match told {
+                Told::Group { bytes: more, .. } => bytes = bytes.saturating_add(*more),
+                Told::Overflow { .. } => {}
+                Told::Report(_) => reports += 1,
+            }
+        }
         let mut waiting = self.lock();
+        waiting.bytes = waiting.bytes.saturating_add(bytes);
         let was_empty = waiting.told.is_empty();
         waiting.reports = waiting.reports.saturating_add(reports);
         if was_empty {
@@ -57,6 +68,11 @@ impl Outbox {
     /// Reports that were handed over and not taken.
     pub(crate) fn reports(&self) -> usize {
         self.lock().reports
+    }
+
+    /// Bytes that were handed over and not taken.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lock().bytes
     }
 
     /// Waits for something and takes everything. To be called from one task.
