@@ -24,6 +24,7 @@ use std::{
 const FILES: &[(&str, &str, u32)] = &[
     ("cmand", "usr/sbin/cmand", 0o755),
     ("cman_tool", "usr/sbin/cman_tool", 0o755),
+    ("cman_bench", "usr/sbin/cman_bench", 0o755),
     ("packaging/cman.service", "lib/systemd/system/cman.service", 0o644),
     ("packaging/debian/copyright", "usr/share/doc/cman/copyright", 0o644),
     ("README.md", "usr/share/doc/cman/README.md", 0o644),
@@ -89,6 +90,7 @@ fn build() -> Result<PathBuf> {
 fn build_programs() -> Result<()> {
     let mut cargo = repository::cargo();
     cargo.args(["build", "--release", "--package", "cmand", "--package", "cman_tool"]);
+    cargo.args(["--package", "cman_bench"]);
     let status = cargo.status().context("cannot run cargo")?;
     ensure!(status.success(), "the programs do not build");
     Ok(())
