@@ -10,8 +10,9 @@
 //! - the *disk* thread: the state file (`cman_io::disk_thread`).
 //!
 //! [`engine`] is the way from the others to the engine thread, [`groups`] the way of messages
-//! between clients and node, both ways: bounded, and never waited for on the engine's side. Threads that come and go resolve names ([`peers`]), write log
-//! lines ([`log`]) and recordings ([`record_file`]).
+//! between clients and node, both ways: bounded, and never waited for on the engine's side.
+//! Threads that come and go resolve names ([`peers`]), write log lines ([`log`]) and recordings
+//! ([`record_file`]).
 //!
 //! The start: [`args`], then [`detach`] or [`daemon`], which takes what [`startup`] finds.
 #![forbid(unsafe_code)]

@@ -2,8 +2,9 @@
 //!
 //! Blocking, on the standard library's Unix sockets, without a runtime. One [`Connection`] is one
 //! conversation: each method sends a request and waits for its answer. [`Connection::subscribe`]
-//! turns a connection into a stream of [`Events`]. [`Groups`] is a conversation of its own. [`Lease`] answers "may this node act?" without
-//! asking the daemon, so that a stalled daemon cannot say yes.
+//! turns a connection into a stream of [`Events`]. [`Groups`] is a conversation of its own.
+//! [`Lease`] answers "may this node act?" without asking the daemon, so that a stalled daemon
+//! cannot say yes.
 //!
 //! ```no_run
 //! use cman_client::{Connection, Socket};

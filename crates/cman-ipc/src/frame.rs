@@ -19,7 +19,10 @@ pub const HEADER_LEN: usize = 8;
 #[non_exhaustive]
 pub enum EncodeError {
     /// It would be longer than any reader accepts.
-    #[error("message of kind {kind:#06x} has a body of {len} bytes, more than {}", body_max(*.kind))]
+    #[error(
+        "message of kind {kind:#06x} has a body of {len} bytes, more than {}",
+        body_max(*.kind)
+    )]
     TooLong {
         /// Its kind.
         kind: u16,

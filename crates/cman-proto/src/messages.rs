@@ -56,8 +56,8 @@ impl Engine {
         accepted
     }
 
-    /// The same for what cannot wait for room: a member's own part of an agreement. `urgent`: before
-    /// everything else that waits.
+    /// The same for what cannot wait for room: a member's own part of an agreement. `urgent`:
+    /// before everything else that waits.
     pub fn send_always(&mut self, now: Instant, message: Message, urgent: bool) {
         self.wake(now);
         match &mut self.messages {

@@ -13,16 +13,21 @@ use std::{
 /// except what [`NEVER`] says.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cman-types", &[]),
-    ("cman-wire", &["cman-types", "crc32fast", "thiserror", "zerocopy"]),
+    ("cman-wire", &["cman-types", "bytes", "crc32fast", "thiserror", "zerocopy"]),
     ("cman-crypto", &["cman-types", "aws-lc-rs", "crc32fast", "thiserror", "zeroize"]),
     ("cman-quorum", &["cman-types", "thiserror"]),
-    ("cman-proto", &["cman-types", "cman-wire", "cman-quorum", "thiserror", "tracing"]),
+    ("cman-order", &["cman-types", "cman-wire", "bytes"]),
+    (
+        "cman-proto",
+        &["cman-types", "cman-wire", "cman-order", "cman-quorum", "bytes", "thiserror", "tracing"],
+    ),
     (
         "cman-node",
         &[
             "cman-types",
             "cman-wire",
             "cman-crypto",
+            "cman-order",
             "cman-quorum",
             "cman-proto",
             "cman-services",
@@ -51,6 +56,7 @@ const NEVER: &[(&str, &[&str])] = &[
 const LOGIC: &[&str] = &[
     "cman-types",
     "cman-wire",
+    "cman-order",
     "cman-quorum",
     "cman-services",
     "cman-proto",

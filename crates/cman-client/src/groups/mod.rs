@@ -5,8 +5,8 @@
 //! programs that do many things at a time. Both talk over one connection:
 //!
 //! - What is sent is kept until there is more of it, something is received, or
-//!   [`flush`](Groups::flush) is called. While the daemon cannot take more, sending waits, and reads
-//!   meanwhile.
+//!   [`flush`](Groups::flush) is called. While the daemon cannot take more, sending waits, and
+//!   reads meanwhile.
 //! - A program that does not take what it receives is let go by the daemon, alone.
 //! - A message counts as sent when it comes back: its sender sees it in the same place as
 //!   everybody else. What has not come back when the connection breaks may or may not have been

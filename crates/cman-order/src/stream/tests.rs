@@ -256,7 +256,7 @@ fn frozen_streams_serve_but_do_not_move() {
     assert_eq!(streams[0].poll(), None);
 }
 
-/// R-25c, R-40m, R-42m, P4: a view of which one member is left ends with all that went on the wire;
+/// R-25, R-40m, R-42m, P4: a view of which one member is left ends with all that went on the wire;
 /// what is safe and was not stable comes after the transition; what was not wholly sent waits.
 #[test]
 fn what_was_on_the_wire_is_delivered_and_the_rest_waits() {

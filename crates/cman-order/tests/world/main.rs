@@ -69,7 +69,7 @@ fn run_seeds(fixed: u64, scenario: fn(u64)) {
 #[test]
 fn views_change_under_fire() {
     run_seeds(15, script::storm);
-    // Here a plan that takes all behind a hole delivers an effect without its cause (R-25b).
+    // Here a plan that takes all behind a hole delivers an effect without its cause.
     run(17_438_716_016_339_821_532, script::storm);
 }
 
