@@ -1,9 +1,11 @@
 //! Clients against a service without a node: what they say, what they get.
 
+mod groups;
+
 use super::*;
 use crate::{
     engine::{Action, Engine},
-    groups::{inbox::Inbox, sessions::Sessions},
+    groups::{inbox::Inbox, outbox::Outbox, sessions::Sessions},
     log::Log,
 };
 use cman_io::{interface::Interface, lease_page::LeaseWriter, waker::Waker};
@@ -23,6 +25,8 @@ use tokio::io::AsyncWriteExt;
 /// Serves any number of clients; the engine agrees to every command but a leave.
 struct Lab {
     context: Arc<Context>,
+    /// Where calls about groups arrive.
+    inbox: Inbox,
     ending: watch::Sender<bool>,
 }
 
@@ -40,7 +44,7 @@ impl Lab {
         let context = Context {
             engine: Engine { actions, waker, progress: Arc::default() },
             hub: Default::default(),
-            sessions: Sessions::new(inbox),
+            sessions: Sessions::new(inbox.clone()),
             log: Log::start().unwrap(),
             history: Default::default(),
             lease: Arc::new(LeaseWriter::create(dir.path(), me.id).unwrap()),
@@ -63,7 +67,7 @@ impl Lab {
             config_file: String::new(),
             state_dir: String::new(),
         };
-        Self { context: Arc::new(context), ending: watch::Sender::new(false) }
+        Self { context: Arc::new(context), inbox, ending: watch::Sender::new(false) }
     }
 
     fn client(&self, access: Access) -> Client {
