@@ -3,6 +3,7 @@
 
 use crate::{answer, groups::account::Account};
 use bytes::{Bytes, BytesMut};
+use cman_io::clock;
 use cman_ipc::{GroupMessage, Message, Reply, encode, group};
 use std::{
     collections::VecDeque,
@@ -240,7 +241,7 @@ impl Outlet {
                 }
                 Err(error) => return Err(error),
             };
-            self.account.paid(written);
+            self.account.took(clock::now(), written);
             self.written.notify_one();
             for chunk in rest {
                 let taken = written.min(chunk.len());

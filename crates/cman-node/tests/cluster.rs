@@ -67,6 +67,7 @@ impl Bus {
             epoch_ceiling: None,
             wall_seconds: 1_700_000_000,
             removed: false,
+            observe: false,
         };
         let node = Node::new(self.now, setup, Box::new(Plain::new("test")));
         self.nodes.insert(id, node);

@@ -23,7 +23,7 @@
 //! | `acks` | when a member tells the coordinator what it holds |
 //! | `gaps`, `requests`, `peers` | what is missing, whom to ask, and when |
 //! | `answers` | giving others what they ask for, within bounds |
-//! | `unheard` | helping a sender that the coordinator does not hear |
+//! | `unheard`, `hearsay` | helping those whose path to or from the coordinator is cut |
 //! | `delivery`, `reassembly` | units back to messages, in sequence |
 //! | `recovery`, `ranges` | how a view's sequence ends |
 //! | `stream` | puts all of this together |
@@ -77,6 +77,7 @@ mod backoff;
 mod cutter;
 mod delivery;
 mod gaps;
+mod hearsay;
 pub mod limits;
 mod peers;
 mod piece;

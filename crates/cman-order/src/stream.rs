@@ -20,6 +20,7 @@ use crate::{
     cutter::Cutter,
     delivery::{Deliverer, Delivery},
     gaps::Gaps,
+    hearsay::Hearsay,
     limits::{ORDER_WAIT, ROOM_MIN},
     peers::Peers,
     queue::{Message, Queue, Refused},
@@ -112,6 +113,7 @@ pub struct Stream {
     gaps: Gaps,
     requests: RecordRequests,
     unheard: Unheard,
+    hearsay: Hearsay,
     answers: Answers,
 
     frames: VecDeque<Out>,
@@ -150,6 +152,7 @@ impl Stream {
             gaps: Gaps::new(members, beat),
             requests: RecordRequests::new(coordinator, beat),
             unheard: Unheard::new(members),
+            hearsay: Hearsay::default(),
             answers: Answers::new(now, members),
             frames: VecDeque::new(),
             deliveries: VecDeque::new(),

@@ -31,7 +31,6 @@ pub enum To {
 }
 
 /// A frame to send, or an event.
-#[expect(clippy::large_enum_variant, reason = "frames are by far the more frequent")]
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Output {
     /// Send this frame.

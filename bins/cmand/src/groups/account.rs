@@ -1,6 +1,10 @@
 //! What one client has under way, counted by both threads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use cman_types::Instant;
+use std::{
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    time::Duration,
+};
 use tokio::sync::Notify;
 
 /// Bytes of calls that may wait for the node before the client's socket is not read any more.
@@ -10,6 +14,10 @@ const ASKED_LOW: usize = ASKED_MAX / 2;
 /// Bytes of events that may wait for a client. One that falls behind further is let go. As much
 /// as the node keeps for members that lack something: at a full network half a second.
 pub(crate) const UNREAD_MAX: usize = 64 << 20;
+/// Above so many bytes a client that reads counts as slow.
+const SLOW_BYTES: usize = 8 << 20;
+/// A client that has taken nothing for so long counts as stopped.
+const STOPPED_AFTER: Duration = Duration::from_millis(50);
 
 /// One client's account.
 #[derive(Debug, Default)]
@@ -20,6 +28,8 @@ pub(crate) struct Account {
     unread: AtomicUsize,
     /// Told when `asked` is low again.
     low: Notify,
+    /// When the client last took something: nanoseconds of the boot-time clock.
+    took_at: AtomicU64,
 }
 
 impl Account {
@@ -48,6 +58,18 @@ impl Account {
         let before = self.unread.fetch_add(bytes, Ordering::Relaxed);
         // One that has read everything may be owed anything.
         before == 0 || before.saturating_add(bytes) <= UNREAD_MAX
+    }
+
+    /// The client took so many bytes.
+    pub(crate) fn took(&self, now: Instant, bytes: usize) {
+        self.took_at.store(now.as_nanos(), Ordering::Relaxed);
+        self.paid(bytes);
+    }
+
+    /// Whether the client has much to read, and reads: it is not stopped, but slow.
+    pub(crate) fn is_slow(&self, now: Instant) -> bool {
+        let took_at = Instant::from_nanos(self.took_at.load(Ordering::Relaxed));
+        self.unread() > SLOW_BYTES && now.since(took_at) < STOPPED_AFTER
     }
 
     /// So many bytes are in the client's socket, or dropped.
@@ -82,6 +104,18 @@ mod tests {
         assert!(!waiting.is_finished(), "it goes on when little is left, not for each call");
         account.done(ASKED_MAX - 20);
         timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
+    }
+
+    #[test]
+    fn one_that_reads_too_slowly_is_told_from_one_that_does_not() {
+        let account = Account::default();
+        let at = |ms| Instant::ZERO + Duration::from_millis(ms);
+        account.owe(SLOW_BYTES + 2);
+        account.took(at(1000), 1);
+        assert!(account.is_slow(at(1001)));
+        assert!(!account.is_slow(at(1000) + STOPPED_AFTER), "it is stopped");
+        account.took(at(2000), 1);
+        assert!(!account.is_slow(at(2000)), "it has read enough");
     }
 
     #[test]

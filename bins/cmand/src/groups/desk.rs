@@ -58,6 +58,17 @@ struct Line {
     overflown: bool,
 }
 
+/// How much data may be read in a turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Haste {
+    /// Whatever is there.
+    All,
+    /// Some.
+    Little,
+    /// Nothing.
+    None,
+}
+
 /// How far a line has come.
 enum Row {
     /// Nothing of it is left.
@@ -195,10 +206,17 @@ impl Desk {
         self.reports = 0;
     }
 
-    /// Whether the service thread has taken too little of what the node said: it, or the clients,
-    /// need the processor. A client that does not read is no reason.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.outbox.bytes() > BEHIND_BYTES
+    /// How much data may be read in this turn. Less than all while those who are to hear of it
+    /// need the processor: the service thread, or clients that read and are slow. A client that
+    /// does not read is no reason, and one that is slow does not bring the node to a halt.
+    pub(crate) fn haste(&self, now: Instant) -> Haste {
+        if self.outbox.bytes() > BEHIND_BYTES {
+            Haste::None
+        } else if self.lines.values().any(|line| !line.overflown && line.account.is_slow(now)) {
+            Haste::Little
+        } else {
+            Haste::All
+        }
     }
 }
 

@@ -73,6 +73,9 @@ impl Stream {
             return;
         };
         self.store.hear_of(end);
+        if from == self.setup.coordinator && order.runs.is_empty() && order.stable < end {
+            self.hearsay.heard(end);
+        }
         // Neither can be beyond what there is.
         self.told_stable = self.told_stable.max(order.stable.min(end));
         self.flow = self.flow.max(order.flow.min(end));

@@ -179,6 +179,9 @@ impl Stream {
                 self.acknowledge(now);
                 self.acks.update(now, self.store.held(), self.stable, urgent);
             }
+            if self.hearsay.must_tell(self.store.held(), self.setup.members, &mut self.prng) {
+                self.cast_order(next, Vec::new());
+            }
             return;
         };
         if sequencer.must_tell(now, was_urgent) {

@@ -226,3 +226,21 @@ fn reports_that_nobody_takes_are_lost_and_that_is_said() {
     lab.desk.report(Report::Lost);
     assert_eq!(lab.told().len(), 2, "the loss, and then the report");
 }
+
+#[test]
+fn data_waits_for_the_service_thread_and_a_little_for_slow_clients() {
+    let mut lab = Lab::new();
+    lab.send(1, b"a");
+    lab.serve(1);
+    let now = Instant::ZERO + std::time::Duration::from_secs(9);
+    assert_eq!(lab.desk.haste(now), Haste::All);
+    for _ in 0..16 {
+        lab.desk.tell(1, message(1 << 20));
+    }
+    lab.desk.flush();
+    assert_eq!(lab.desk.haste(now), Haste::None, "nobody has taken it");
+    assert_eq!(lab.told().len(), 16);
+    assert_eq!(lab.desk.haste(now), Haste::All, "the client does not read at all");
+    lab.account.took(now, 1);
+    assert_eq!(lab.desk.haste(now), Haste::Little);
+}
