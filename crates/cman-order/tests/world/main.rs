@@ -84,6 +84,8 @@ fn a_third_of_all_frames_lost() {
 #[test]
 fn one_path_cut() {
     run_seeds(6, script::one_path_cut);
+    // Here the coordinator has the last word, and is not heard.
+    run(1_167_129_064_368_877_714, script::one_path_cut);
 }
 
 /// A member that hears nothing is put out, and until then holds nobody up for long.
