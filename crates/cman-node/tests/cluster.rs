@@ -15,6 +15,14 @@ fn node_id(id: u32) -> NodeId {
     NodeId::new(id).unwrap()
 }
 
+/// Where a datagram of a lane comes from: data from the port below.
+fn source(mut control: SocketAddr, lane: Lane) -> SocketAddr {
+    if lane == Lane::Data {
+        control.set_port(control.port() - 1);
+    }
+    control
+}
+
 fn address(id: u32) -> SocketAddr {
     format!("10.0.0.{id}:5405").parse().unwrap()
 }
@@ -23,7 +31,7 @@ fn address(id: u32) -> SocketAddr {
 struct Bus {
     now: Instant,
     nodes: BTreeMap<u32, Node>,
-    flying: Vec<(Instant, u32, SocketAddr, bool, Vec<u8>)>,
+    flying: Vec<(Instant, u32, (SocketAddr, Lane), bool, Vec<u8>)>,
     events: Vec<(Instant, u32, Event)>,
     lives: u8,
     size: u32,
@@ -86,7 +94,8 @@ impl Bus {
                 if meant {
                     let multicast = transmit.to == Destination::Multicast;
                     let bytes = transmit.bytes.clone();
-                    self.flying.push((at, other, address(id), multicast, bytes));
+                    let from = (source(address(id), transmit.lane), transmit.lane);
+                    self.flying.push((at, other, from, multicast, bytes));
                 }
             }
         }
@@ -115,9 +124,10 @@ impl Bus {
             self.now = self.now.max(next);
             match (timer, flight) {
                 (_, Some((at, index))) if at == next => {
-                    let (_, to, from, multicast, mut bytes) = self.flying.swap_remove(index);
+                    let (_, to, (from, lane), multicast, mut bytes) =
+                        self.flying.swap_remove(index);
                     if let Some(node) = self.nodes.get_mut(&to) {
-                        node.handle_datagram(self.now, from, Lane::Control, multicast, &mut bytes);
+                        node.handle_datagram(self.now, from, lane, multicast, &mut bytes);
                         node.handle_drained(self.now);
                         self.drain(to);
                     }

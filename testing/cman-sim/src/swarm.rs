@@ -145,8 +145,10 @@ fn draw_options(prng: &mut Prng, order: &Order, token: Duration) -> Options {
     let micros = |prng: &mut Prng, most| Duration::from_micros(prng.below(most));
     let mut quality = Quality::QUIET;
     if prng.below(4) == 0 {
-        quality.latency = micros(prng, 2_000);
-        quality.jitter = micros(prng, 10_000);
+        // A deputy has handed out leases before the old ones end only where a round trip is short
+        // against the token.
+        quality.latency = micros(prng, 2_000).min(token / 100);
+        quality.jitter = micros(prng, 10_000).min(token / 40);
     }
     let beat = token / 12;
     let timer_lateness = match prng.below(6) {

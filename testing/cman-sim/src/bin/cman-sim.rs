@@ -142,7 +142,8 @@ fn run(args: &RunArgs) -> Result<bool, String> {
         progress: !args.json && io::stderr().is_terminal(),
     };
     let summary = runner::run(&batch);
-    let complete = run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none();
+    let complete =
+        run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none() && !args.silent;
     let missed = if complete { summary.reach.missed(summary.seeds) } else { Vec::new() };
     if args.json {
         print_line(&as_json(args, &summary).to_string());
