@@ -102,7 +102,7 @@ fn simulate(runner: &mut Runner) -> Result<()> {
 /// just been built with, so that nearly everything is there.
 fn end_to_end(runner: &mut Runner) -> Result<()> {
     let programs = ["build", "--quiet", "--profile", "sim", "--package", "cmand"];
-    let programs = [&programs[..], &["--package", "cman_tool"]].concat();
+    let programs = [&programs[..], &["--package", "cman_tool", "--package", "cman_bench"]].concat();
     runner.command("programs under test", Counting::One, with(&programs))?;
     let mut tests = test_runner(&["--package", "cman-e2e"]);
     // Known to both test runners, unlike the option, which each wants in another place.

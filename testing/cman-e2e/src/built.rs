@@ -28,7 +28,7 @@ pub fn programs() -> Result<Programs> {
     Ok(programs)
 }
 
-/// Builds both programs into the directory, and with the profile, of the running program.
+/// Builds the programs into the directory, and with the profile, of the running program.
 fn build() -> Result<()> {
     let Some(cargo) = env::var_os("CARGO") else { return Ok(()) };
     let own = env::current_exe().context("cannot tell where this program is")?;
@@ -43,6 +43,7 @@ fn build() -> Result<()> {
     let name = if name == "debug" { "dev" } else { name };
     let output = Command::new(cargo)
         .args(["build", "--quiet", "--package", "cmand", "--package", "cman_tool"])
+        .args(["--package", "cman_bench"])
         .args(["--profile", name])
         .arg("--target-dir")
         .arg(target)

@@ -13,6 +13,7 @@
 //! | [`conf`] | the `cluster.conf` and the key of a test cluster |
 //! | [`node`] | one daemon: start, kill, stop, what its tools print |
 //! | [`cluster`] | a lab with a daemon on each node, and bounded waiting |
+//! | [`load`] | `cman_bench` on the nodes, and what it saw |
 //! | [`report`] | what `cman_tool --json` prints, as types |
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
@@ -58,6 +59,7 @@ pub mod figure;
 pub mod history;
 pub mod lab;
 pub mod lease;
+pub mod load;
 pub mod node;
 pub mod random;
 pub mod report;

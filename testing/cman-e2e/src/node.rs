@@ -247,6 +247,12 @@ impl Node {
         }
     }
 
+    /// The path of another program that lies beside the daemon.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.programs.cmand.with_file_name(name)
+    }
+
     /// A `cman_tool --run-dir ...` for this node's daemon, in the node's namespace.
     #[must_use]
     pub fn tool_command(&self) -> Command {

@@ -8,6 +8,7 @@ mod daemon;
 mod disk;
 mod failure;
 mod formation;
+mod groups;
 mod leave;
 mod multicast;
 mod network;
