@@ -89,8 +89,9 @@ fn simulate(runner: &mut Runner) -> Result<()> {
     let mut scenarios = test_runner(&["--package", "cman-sim"]);
     scenarios.arg(if nextest() { "--cargo-profile" } else { "--profile" }).arg("sim");
     runner.command("checkers and scenarios of the simulator", Counting::Tests, scenarios)?;
-    let large = simulation::command(&["scale", "--nodes", "100,1000"]);
-    runner.command("work of a thousand nodes", Counting::One, large)?;
+    // A thousand take minutes: `cargo xtask sim scale`, and the scenarios `thousand-nodes-...`.
+    let large = simulation::command(&["scale", "--nodes", "100,400"]);
+    runner.command("work in large clusters", Counting::One, large)?;
     let fixed = simulation::command(&["run", "--seeds", SEEDS_FIXED]);
     runner.command("simulation", Counting::One, fixed)?;
     let from = fresh_seed().to_string();

@@ -206,8 +206,12 @@ pub(crate) struct Proposer {
     pub resend_at: Instant,
     /// When the silent are left out.
     pub deadline: Instant,
-    /// Set when the proposal was refused: when to propose again.
+    /// Set when the proposal was outvoted: when to propose again.
     pub retry_at: Option<Instant>,
+    /// Members who refused for good.
+    pub refused: BTreeSet<MemberId>,
+    /// Set when there are any: when to propose again without them, if not all answer before.
+    pub leave_out_at: Option<Instant>,
 }
 
 /// A ballot that this node answered *recovered* to.

@@ -298,8 +298,9 @@ impl Engine {
     pub(crate) fn frozen_due(&self, frozen: &Frozen) -> Instant {
         match &frozen.role {
             Role::Proposer(proposer) => {
+                let again = [proposer.retry_at, proposer.leave_out_at].into_iter().flatten().min();
                 let due = proposer.resend_at.min(proposer.deadline);
-                proposer.retry_at.map_or(due, |at| due.min(at))
+                again.map_or(due, |at| due.min(at))
             }
             Role::Participant { resend_at, .. } => {
                 (*resend_at).min(frozen.progress + self.cfg.timing.share(150))

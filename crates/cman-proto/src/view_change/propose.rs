@@ -69,6 +69,8 @@ impl Engine {
             resend_at: now + self.resend_after(),
             deadline: now + self.cfg.timing.share(50),
             retry_at: None,
+            refused: BTreeSet::new(),
+            leave_out_at: None,
         };
         self.cast(&propose, &Frame::Propose(propose.clone()));
         self.wishes.clear();
@@ -134,7 +136,11 @@ impl Engine {
             proposer.flushes.insert(from, flush);
         }
         *frozen.1 = now;
-        self.advance(now);
+        if proposer.refused.is_empty() {
+            self.advance(now);
+        } else {
+            self.leave_out_refused(now);
+        }
     }
 
     pub(crate) fn on_nack(&mut self, now: Instant, from: MemberId, nack: &Nack) {
@@ -152,9 +158,26 @@ impl Engine {
                 proposer.retry_at.get_or_insert(now + pause + jitter);
             }
             NackReason::Held | NackReason::NotMe => {
+                proposer.refused.insert(named);
+                proposer.leave_out_at.get_or_insert(now + pause / 2);
                 self.holds.pause(now, from.node, self.cfg.timing.token * 4);
-                self.propose_again(now, &BTreeSet::from([named]), Reason::Parted);
+                self.leave_out_refused(now);
             }
+        }
+    }
+
+    /// Proposes again without those who refused, as soon as all have answered or after a moment:
+    /// where half of a large cluster refuses, that must not take a ballot for each of them.
+    fn leave_out_refused(&mut self, now: Instant) {
+        let Phase::Frozen(Frozen { propose, role: Role::Proposer(proposer), .. }) = &self.phase
+        else {
+            return;
+        };
+        let answers = proposer.flushes.len() + proposer.refused.len();
+        let over = proposer.leave_out_at.is_some_and(|at| now >= at);
+        if over || answers >= propose.members.len() {
+            let refused = proposer.refused.clone();
+            self.propose_again(now, &refused, Reason::Parted);
         }
     }
 
@@ -323,6 +346,10 @@ impl Engine {
         else {
             return;
         };
+        if proposer.leave_out_at.is_some_and(|at| now >= at) {
+            self.leave_out_refused(now);
+            return;
+        }
         if proposer.retry_at.is_some_and(|at| now >= at) {
             self.retry(now);
             return;

@@ -74,8 +74,10 @@ fn heal_halves(world: &mut World) -> Check {
     let within = token(world) * 4;
     wait_together(world, within, &left)?;
     wait_together(world, within, &right)?;
-    world.run_for(Duration::from_secs(5))?;
+    // For four tokens members refuse the coordinator that fell silent.
+    let apart = token(world) * 5;
+    world.run_for(apart)?;
     world.mend(&paths);
     let all: Vec<usize> = (0..NODES).collect();
-    wait_together(world, within, &all)
+    wait_together(world, Duration::from_secs(3), &all)
 }
