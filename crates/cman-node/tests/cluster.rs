@@ -27,11 +27,14 @@ fn address(id: u32) -> SocketAddr {
     format!("10.0.0.{id}:5405").parse().unwrap()
 }
 
+/// A datagram on its way: when it arrives, where, whence, whether by multicast, and what it says.
+type Flight = (Instant, u32, (SocketAddr, Lane), bool, Vec<u8>);
+
 /// Nodes and the datagrams between them.
 struct Bus {
     now: Instant,
     nodes: BTreeMap<u32, Node>,
-    flying: Vec<(Instant, u32, (SocketAddr, Lane), bool, Vec<u8>)>,
+    flying: Vec<Flight>,
     events: Vec<(Instant, u32, Event)>,
     lives: u8,
     size: u32,
