@@ -20,6 +20,8 @@ pub struct Load {
     pub per_second: f64,
     /// The same at all who saw the same.
     pub order_hash: String,
+    /// Changes of the group that it saw, the first that counted included.
+    pub changes: u64,
     /// The latency that half of the messages did not exceed, in microseconds.
     pub p50_us: Option<f64>,
     /// The same for 99 of 100.
@@ -59,6 +61,17 @@ impl Running {
     #[must_use]
     pub fn process(&self) -> Option<&Child> {
         self.process.as_ref()
+    }
+
+    /// Kills it, as a program that crashes.
+    ///
+    /// # Errors
+    /// When it has ended already.
+    pub fn kill(mut self) -> Result<()> {
+        let mut process = self.process.take().context("it has ended")?;
+        process.kill()?;
+        process.wait()?;
+        Ok(())
     }
 
     /// Waits for its end.

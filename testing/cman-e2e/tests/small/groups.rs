@@ -67,3 +67,22 @@ fn a_stopped_client_holds_up_nobody() -> Result<()> {
     ensure!(cluster.statuses(&[2]).pop().context("no answer")??.quorum.quorate, "node 2 is ill");
     Ok(())
 }
+
+#[test]
+fn a_client_or_a_daemon_that_is_killed_leaves_its_groups_at_once() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut cluster = formed(3)?;
+    let words = "receive --group g --count 1000000 --members 3";
+    let killed = start(cluster.node(2)?, words)?;
+    let _orphan = start(cluster.node(3)?, words)?;
+    let words = "send --group g --size 64 --seconds 6 --rate 50 --members 3";
+    let sender = start(cluster.node(1)?, words)?;
+    sleep(Duration::from_secs(1));
+    killed.kill()?;
+    sleep(Duration::from_secs(1));
+    cluster.node_mut(3)?.kill()?;
+    let sender = sender.finish(BOUND)?;
+    ensure!(sender.sent == Some(sender.delivered), "own messages are missing: {sender:?}");
+    ensure!(sender.changes == 3, "all three, one that died, one whose node did: {sender:?}");
+    Ok(())
+}
