@@ -1,7 +1,7 @@
 //! Groups: processes on all nodes that see the same messages, and each other come and go, in the
 //! same order.
 //!
-//! [`Groups`] waits; [`tokio::Groups`](crate::groups::tokio::Groups) (feature `tokio`) is for
+//! [`Groups`] waits; `groups::tokio::Groups` (feature `tokio`) is for
 //! programs that do many things at a time. Both talk over one connection:
 //!
 //! - What is sent is kept until there is more of it, something is received, or
