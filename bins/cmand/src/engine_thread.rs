@@ -309,7 +309,10 @@ impl EngineThread {
                         self.desk.tell(session.0, event);
                     }
                 }
-                Event::Room => self.waker.wake(),
+                Event::Room => {
+                    self.desk.room();
+                    self.waker.wake();
+                }
                 event => self.report(event),
             }
         }
@@ -323,7 +326,8 @@ impl EngineThread {
 
     /// Hands the calls of clients to the node.
     fn serve_clients(&mut self) {
-        if self.desk.serve(clock::now(), &mut self.node) {
+        let mut host = host::Recorded { node: &mut self.node, recorder: &self.recorder };
+        if self.desk.serve(clock::now(), &mut host) {
             // There are more: come back without waiting.
             self.waker.wake();
         }

@@ -25,11 +25,16 @@
 //! | 7 leave | u8 remove |
 //! | 8 kill | u32 node id |
 //! | 9 resolved | u32 node id, address as text |
+//! | 10 join | u64 session, u32 process, name of the group |
+//! | 11 part | u64 session, name of the group |
+//! | 12 send | u64 session, u8 safe, u8 length of the name, name of the group, message |
+//! | 13 close | u64 session |
 //!
 //! Of a datagram: the lane is 0 for control and 1 for data, the next byte says whether it came by
 //! multicast, the source is text, and the datagram is as it came: a replay needs the cluster's key.
 
 use cman_node::{Command, Lane, Stored};
+use cman_services::{GroupRequest, Session};
 use cman_types::Instant;
 use std::{
     collections::VecDeque,
@@ -58,6 +63,10 @@ const STORED: u8 = 6;
 const LEAVE: u8 = 7;
 const KILL: u8 = 8;
 const RESOLVED: u8 = 9;
+const JOIN: u8 = 10;
+const PART: u8 = 11;
+const SEND: u8 = 12;
+const CLOSE: u8 = 13;
 
 /// Whole records, one behind the other.
 pub(crate) type Chunk = Arc<[u8]>;
@@ -150,6 +159,37 @@ impl Recorder {
         }
     }
 
+    /// A client asked for something.
+    pub(crate) fn client(&mut self, now: Instant, session: Session, request: &GroupRequest) {
+        let id = session.0.to_le_bytes();
+        match request {
+            GroupRequest::Join { group, pid } => self.record(JOIN, now, |rest| {
+                rest.extend_from_slice(&id);
+                rest.extend_from_slice(&pid.to_le_bytes());
+                rest.extend_from_slice(group.as_bytes());
+            }),
+            GroupRequest::Leave { group } => self.record(PART, now, |rest| {
+                rest.extend_from_slice(&id);
+                rest.extend_from_slice(group.as_bytes());
+            }),
+            GroupRequest::Send { group, payload, safe } => self.record(SEND, now, |rest| {
+                rest.extend_from_slice(&id);
+                // Names are no longer than that.
+                let len = u8::try_from(group.as_bytes().len()).unwrap_or(u8::MAX);
+                rest.extend_from_slice(&[u8::from(*safe), len]);
+                rest.extend_from_slice(group.as_bytes());
+                rest.extend_from_slice(payload);
+            }),
+            // Answered without the node's hearing of them, and changing nothing if it did.
+            GroupRequest::Members { .. } | GroupRequest::Groups => {}
+        }
+    }
+
+    /// A client is gone.
+    pub(crate) fn close(&mut self, now: Instant, session: Session) {
+        self.record(CLOSE, now, |rest| rest.extend_from_slice(&session.0.to_le_bytes()));
+    }
+
     /// All that is kept, as the pieces of a recording. Costs one copy of the newest chunk.
     pub(crate) fn pieces(&self, now: Instant) -> Vec<Chunk> {
         let mut pieces = vec![Chunk::clone(&self.setup)];
@@ -224,7 +264,7 @@ fn append(to: &mut Vec<u8>, kind: u8, now: Instant, rest: impl FnOnce(&mut Vec<u
     to.extend_from_slice(&[0; 4]);
     let rest_at = to.len();
     rest(to);
-    // A record is one datagram at most: far below four gigabytes.
+    // A record is one message at most: far below four gigabytes.
     let length = u32::try_from(to.len() - rest_at).unwrap_or(u32::MAX);
     if let Some(place) = to.get_mut(length_at..rest_at) {
         place.copy_from_slice(&length.to_le_bytes());
@@ -234,7 +274,7 @@ fn append(to: &mut Vec<u8>, kind: u8, now: Instant, rest: impl FnOnce(&mut Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cman_types::{Epoch, NodeId};
+    use cman_types::{Epoch, GroupName, NodeId};
     use std::sync::mpsc::sync_channel;
 
     /// Kind, time and rest of each record.
@@ -274,8 +314,14 @@ mod tests {
         recorder.command(at(7), &Command::Kill { node });
         let address = "[fd00::1]:5405".parse().unwrap();
         recorder.command(at(8), &Command::Resolved { node, address });
-        let got = records(&recorder.pieces(at(9)).concat());
-        let expected: [(u8, u64, &[u8]); 8] = [
+        let (group, session) = (GroupName::new(b"g").unwrap(), Session(258));
+        recorder.client(at(9), session, &GroupRequest::Join { group: group.clone(), pid: 9 });
+        recorder.client(at(10), session, &GroupRequest::Leave { group: group.clone() });
+        let send = GroupRequest::Send { group, payload: "abc".into(), safe: true };
+        recorder.client(at(11), session, &send);
+        recorder.close(at(12), session);
+        let got = records(&recorder.pieces(at(13)).concat());
+        let expected: [(u8, u64, &[u8]); 12] = [
             (SETUP, 1, b"me 1\n"),
             (DATAGRAM, 2, b"\x01\x0110.0.0.2:5405\0abc"),
             (DRAINED, 3, b""),
@@ -284,6 +330,10 @@ mod tests {
             (LEAVE, 6, b"\x01"),
             (KILL, 7, b"\x03\0\0\0"),
             (RESOLVED, 8, b"\x03\0\0\0[fd00::1]:5405"),
+            (JOIN, 9, b"\x02\x01\0\0\0\0\0\0\x09\0\0\0g"),
+            (PART, 10, b"\x02\x01\0\0\0\0\0\0g"),
+            (SEND, 11, b"\x02\x01\0\0\0\0\0\0\x01\x01gabc"),
+            (CLOSE, 12, b"\x02\x01\0\0\0\0\0\0"),
         ];
         assert_eq!(got.len(), expected.len());
         for (got, (kind, time, rest)) in got.iter().zip(expected) {

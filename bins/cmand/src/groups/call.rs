@@ -30,6 +30,11 @@ pub(crate) enum What {
 }
 
 impl Call {
+    /// Whether the node may have no room for it.
+    pub(crate) const fn wants_room(&self) -> bool {
+        matches!(self.what, What::Request(_))
+    }
+
     /// What it counts for in the account of its client.
     pub(crate) fn bytes(&self) -> usize {
         match &self.what {

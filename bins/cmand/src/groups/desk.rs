@@ -16,6 +16,7 @@ use cman_types::Instant;
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    time::Duration,
 };
 
 /// Calls that are done in one turn, so that datagrams do not wait long.
@@ -24,6 +25,8 @@ const TURN_CALLS: usize = 4096;
 const ROW_CALLS: usize = 64;
 /// Bytes of calls of one client that are done in a row.
 const ROW_BYTES: usize = 256 << 10;
+/// After so long a node that has no room is asked again, whatever it said.
+const FULL_TIME: Duration = Duration::from_secs(1);
 /// Reports that may wait for the service thread.
 const REPORTS_MAX: usize = 1024;
 /// Bytes of events that the service thread has not taken, from which on it counts as behind: what
@@ -40,6 +43,8 @@ pub(crate) struct Desk {
     lines: BTreeMap<u64, Line>,
     /// Sessions with calls, in the order in which they get their turn.
     busy: VecDeque<u64>,
+    /// Since when the node has no room.
+    full_since: Option<Instant>,
     /// What the node said in this turn.
     told: Vec<Told>,
     /// How many of these are reports.
@@ -87,6 +92,7 @@ impl Desk {
             outbox,
             lines: BTreeMap::new(),
             busy: VecDeque::new(),
+            full_since: None,
             told: Vec::new(),
             reports: 0,
             reports_lost: false,
@@ -98,6 +104,9 @@ impl Desk {
     pub(crate) fn serve(&mut self, now: Instant, host: &mut impl Host) -> bool {
         for batch in self.inbox.take() {
             self.queue(batch);
+        }
+        if self.full_since.is_some_and(|since| now.since(since) >= FULL_TIME) {
+            self.room();
         }
         let mut full = VecDeque::new();
         let mut left = TURN_CALLS;
@@ -114,6 +123,11 @@ impl Desk {
         full.append(&mut self.busy);
         self.busy = full;
         more
+    }
+
+    /// The node has room again.
+    pub(crate) const fn room(&mut self) {
+        self.full_since = None;
     }
 
     fn queue(&mut self, batch: Batch) {
@@ -142,8 +156,11 @@ impl Desk {
         let mut refused = Vec::new();
         while calls < ROW_CALLS.min(*left) && bytes < ROW_BYTES {
             let Some(call) = line.calls.pop_front() else { break };
-            let result = ask(now, session, host, &call.what);
+            let known_full = line.patient && self.full_since.is_some() && call.wants_room();
+            let result =
+                if known_full { Err(Refused::Full) } else { ask(now, session, host, &call.what) };
             if line.patient && result == Err(Refused::Full) {
+                self.full_since.get_or_insert(now);
                 line.calls.push_front(call);
                 full = true;
                 break;

@@ -1,9 +1,11 @@
 //! The node, as far as groups are concerned, and its words in those of clients.
 
+use crate::recorder::Recorder;
 use cman_ipc::{ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage};
 use cman_node::{Node, Refused};
 use cman_services::{GroupError, GroupEvent as NodeEvent, GroupRequest, Session};
 use cman_types::{GroupName, Instant, Process};
+use std::sync::{Mutex, PoisonError};
 
 /// What the desk needs of a node.
 pub(crate) trait Host {
@@ -20,17 +22,34 @@ pub(crate) trait Host {
     fn members(&self, group: &GroupName) -> Vec<Process>;
 }
 
-impl Host for Node {
+/// A node whose inputs are recorded.
+#[derive(Debug)]
+pub(crate) struct Recorded<'a> {
+    pub(crate) node: &'a mut Node,
+    pub(crate) recorder: &'a Mutex<Recorder>,
+}
+
+impl Recorded<'_> {
+    /// The recorder, let go of before the node gets the input, so that a panic there finds it
+    /// free.
+    fn record(&self, record: impl FnOnce(&mut Recorder)) {
+        record(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Host for Recorded<'_> {
     fn ask(&mut self, now: Instant, id: Session, request: GroupRequest) -> Result<(), Refused> {
-        self.handle_client(now, id, request)
+        self.record(|recorder| recorder.client(now, id, &request));
+        self.node.handle_client(now, id, request)
     }
 
     fn close(&mut self, now: Instant, id: Session) {
-        self.close_session(now, id);
+        self.record(|recorder| recorder.close(now, id));
+        self.node.close_session(now, id);
     }
 
     fn members(&self, group: &GroupName) -> Vec<Process> {
-        self.group_members(group).to_vec()
+        self.node.group_members(group).to_vec()
     }
 }
 

@@ -89,6 +89,9 @@ impl GroupLab {
         let mut node = Alone { switches: switches.clone(), said: Vec::new() };
         thread::spawn(move || {
             while !node.switches.ended.load(Ordering::Relaxed) {
+                if !node.switches.full.load(Ordering::Relaxed) {
+                    desk.room();
+                }
                 desk.serve(Instant::ZERO, &mut node);
                 for (session, event) in node.said.drain(..) {
                     desk.tell(session, event);

@@ -89,6 +89,9 @@ impl Lab {
 
     fn serve(&mut self, room: usize) -> bool {
         self.node.room = room;
+        if room > 0 {
+            self.desk.room();
+        }
         self.desk.serve(Instant::ZERO, &mut self.node)
     }
 
@@ -232,7 +235,7 @@ fn data_waits_for_the_service_thread_and_a_little_for_slow_clients() {
     let mut lab = Lab::new();
     lab.send(1, b"a");
     lab.serve(1);
-    let now = Instant::ZERO + std::time::Duration::from_secs(9);
+    let now = Instant::ZERO + Duration::from_secs(9);
     assert_eq!(lab.desk.haste(now), Haste::All);
     for _ in 0..16 {
         lab.desk.tell(1, message(1 << 20));
@@ -243,4 +246,16 @@ fn data_waits_for_the_service_thread_and_a_little_for_slow_clients() {
     assert_eq!(lab.desk.haste(now), Haste::All, "the client does not read at all");
     lab.account.took(now, 1);
     assert_eq!(lab.desk.haste(now), Haste::Little);
+}
+
+#[test]
+fn a_node_that_said_it_is_full_is_not_asked_all_the_time() {
+    let mut lab = Lab::new();
+    lab.send(1, b"ab");
+    lab.serve(0);
+    lab.node.room = 1;
+    lab.desk.serve(Instant::ZERO, &mut lab.node);
+    assert!(lab.taken().is_empty(), "it has not said that it has room");
+    lab.desk.serve(Instant::ZERO + FULL_TIME, &mut lab.node);
+    assert_eq!(lab.taken(), [(1, 'a')], "it may have forgotten to");
 }
