@@ -84,7 +84,7 @@ pub(crate) struct Hub {
 /// What names a member beat between a member and a hub: the number of the hub's beat that it
 /// answers, and how often that was answered before. Grows with each member beat, except that all
 /// from the 256th answer to the same beat on share a name.
-pub(crate) type AnswerId = (u32, u8);
+pub(crate) type AnswerId = (u64, u8);
 
 /// What a hub knows of a member.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

@@ -24,7 +24,7 @@ const UNITS_MAX: usize = 1 << 17;
 
 record!(Beat {
     view: ViewId,
-    number: u32,
+    number: u64,
     acting: bool,
     urgent: bool,
     lease_left: Duration,
@@ -36,7 +36,7 @@ record!(Beat {
 });
 record!(MemberBeat {
     view: ViewId,
-    echo: u32,
+    echo: u64,
     answer: u8,
     grant: bool,
     urgent: bool,

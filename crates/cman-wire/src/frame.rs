@@ -144,7 +144,7 @@ pub struct Beat {
     /// The view in which it is said.
     pub view: ViewId,
     /// Number of this beat; grows by one with each beat of this hub's life.
-    pub number: u32,
+    pub number: u64,
     /// True when the sender is not the coordinator but acts as hub for it.
     pub acting: bool,
     /// Asks for an answer at once: the sender's lease runs low.
@@ -188,7 +188,7 @@ pub struct MemberBeat {
     /// The view in which it is said.
     pub view: ViewId,
     /// Number of the newest beat heard of this hub; 0 for none.
-    pub echo: u32,
+    pub echo: u64,
     /// How often that beat was answered before, at most 255: the hub echoes both numbers, so that
     /// this node knows which of its beats arrived.
     pub answer: u8,

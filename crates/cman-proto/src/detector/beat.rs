@@ -52,7 +52,7 @@ impl Engine {
     }
 
     /// A beat without its echoes.
-    fn beat_head(&self, now: Instant, number: u32, urgent: bool) -> Option<Beat> {
+    fn beat_head(&self, now: Instant, number: u64, urgent: bool) -> Option<Beat> {
         let late_limit = now.before(self.cfg.timing.share(30));
         let hub = self.hub()?;
         let through_relay = |m: &HubMember| m.direct < late_limit && m.heard >= late_limit;
@@ -93,14 +93,14 @@ impl Engine {
 
 impl Hub {
     /// What the beat of this number says to one member.
-    fn echo(&self, id: &MemberId, number: u32) -> Echo {
+    fn echo(&self, id: &MemberId, number: u64) -> Echo {
         echo(number, self.members.get(id).and_then(|member| member.newest))
     }
 }
 
 /// How the beat of this number names the newest member beat of one member.
-fn echo(number: u32, newest: Option<AnswerId>) -> Echo {
-    let age = |answered: u32| u8::try_from(number.wrapping_sub(answered)).ok();
+fn echo(number: u64, newest: Option<AnswerId>) -> Echo {
+    let age = |answered: u64| u8::try_from(number.wrapping_sub(answered)).ok();
     let (age, answer) = newest
         .and_then(|(answered, answer)| Some((age(answered)?, answer)))
         .filter(|&(age, _)| age != Echo::NONE)
@@ -114,7 +114,7 @@ pub(super) fn echoed(beat: &Beat, index: usize) -> Option<AnswerId> {
     for echo in &beat.echoes {
         let members = usize::from(echo.members);
         if ahead < members {
-            let number = beat.number.wrapping_sub(u32::from(echo.age));
+            let number = beat.number.wrapping_sub(u64::from(echo.age));
             return (echo.age != Echo::NONE).then_some((number, echo.answer));
         }
         ahead -= members;
@@ -162,7 +162,7 @@ mod tests {
     use cman_wire::{codec, header::HEADER_SIZE};
     use core::time::Duration;
 
-    fn head(number: u32) -> Beat {
+    fn head(number: u64) -> Beat {
         let node = NodeId::new(1).unwrap();
         let coordinator = MemberId { node, incarnation: Incarnation(1), salt: Salt::default() };
         Beat {
@@ -195,10 +195,10 @@ mod tests {
     fn each_member_finds_its_newest_beat_in_one_part() {
         let mut prng = Prng::new(7);
         for members in [1, 2, 255, 256, 257, 1000, NODES_MAX] {
-            let number = u32::try_from(prng.below(2000)).unwrap();
+            let number = prng.below(2000);
             let newest: Vec<Option<AnswerId>> = (0..members)
                 .map(|_| {
-                    let age = u32::try_from(prng.below(5)).unwrap();
+                    let age = prng.below(5);
                     let answer = u8::try_from(prng.below(2)).unwrap();
                     (age < 4).then(|| (number.wrapping_sub(age), answer))
                 })

@@ -14,8 +14,8 @@ use crate::{
 /// the next.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct HubBook {
-    sent: SendTimes<u32>,
-    last_number: u32,
+    sent: SendTimes<u64>,
+    last_number: u64,
     /// Newest beat of ours, by send time, that each member answered with a grant in this view.
     grants: BTreeMap<MemberId, Instant>,
     /// The votes of those grants, by the same time: few beats, however many members.
@@ -68,7 +68,7 @@ impl HubBook {
     }
 
     /// The number for a beat that is sent now.
-    pub fn next_beat(&mut self, now: Instant) -> u32 {
+    pub fn next_beat(&mut self, now: Instant) -> u64 {
         self.last_number = self.last_number.wrapping_add(1).max(1);
         self.sent.note(self.last_number, now);
         self.last_number
@@ -76,7 +76,7 @@ impl HubBook {
 
     /// The number of the newest beat, for an answer that is not a beat of its own.
     #[must_use]
-    pub const fn newest_beat(&self) -> u32 {
+    pub const fn newest_beat(&self) -> u64 {
         self.last_number
     }
 
@@ -86,7 +86,7 @@ impl HubBook {
         &mut self,
         now: Instant,
         member: MemberId,
-        granted: Option<u32>,
+        granted: Option<u64>,
         rules: &VoteRules,
         votes: &ViewVotes,
         timing: &Timing,

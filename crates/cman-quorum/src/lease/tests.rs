@@ -40,7 +40,7 @@ fn view(rules: &VoteRules, members: &[u32], removed: &[u32]) -> ViewVotes {
 }
 
 /// A hub in a new view that has sent one beat.
-fn hub(votes: &ViewVotes) -> (HubBook, u32) {
+fn hub(votes: &ViewVotes) -> (HubBook, u64) {
     let mut book = HubBook::default();
     book.enter_view(at(0), votes);
     let number = book.next_beat(at(0));

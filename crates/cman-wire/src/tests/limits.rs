@@ -81,7 +81,7 @@ fn the_largest_set_and_one_node_more() {
 fn ranges_that_touch_overlap_or_go_back() {
     let start = body(&Frame::Beat(beat()));
     // The set `late` of the sample: 2 to 4, 9.
-    let at = 36 + 4 + 2 + 8 + 1;
+    let at = 36 + 8 + 2 + 8 + 1;
     assert_eq!(start[at..at + 12], [0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 4]);
     for (first, last) in [(5, 9), (4, 9), (1, 1), (9, 8), (0, 9)] {
         let mut bytes = start.clone();
@@ -95,7 +95,7 @@ fn ranges_that_touch_overlap_or_go_back() {
 #[test]
 fn a_huge_range_costs_nothing() {
     let mut bytes = body(&Frame::Beat(beat()));
-    let at = 36 + 4 + 2 + 8 + 1;
+    let at = 36 + 8 + 2 + 8 + 1;
     bytes[at + 16..at + 20].copy_from_slice(&[0xff; 4]);
     assert_eq!(decode_long(WIRE_VERSION, 1, &bytes), Err(WireError::TooMany("nodes")));
 }
@@ -139,7 +139,7 @@ fn an_echo_for_nobody() {
 fn flags_and_choices_have_only_the_values_they_have() {
     let start = body(&Frame::Beat(beat()));
     let mut bytes = start.clone();
-    bytes[40] = 2;
+    bytes[44] = 2;
     assert_eq!(decode_long(WIRE_VERSION, 1, &bytes), Err(WireError::Value("a flag")));
     let mut bytes = vec![9];
     bytes.extend_from_slice(&[0; 100]);

@@ -103,7 +103,7 @@ prop_compose! {
 prop_compose! {
     fn beat()(
         view in view_id(),
-        number: u32,
+        number: u64,
         flags: [bool; 3],
         lease_left in duration(),
         late in nodes(),
@@ -120,7 +120,7 @@ prop_compose! {
 
 prop_compose! {
     fn member_beat()(
-        view in view_id(), echo: u32, answer: u8, flags: [bool; 4], delay in duration(),
+        view in view_id(), echo: u64, answer: u8, flags: [bool; 4], delay in duration(),
     ) -> Frame {
         let [grant, urgent, multicast_heard, unicast_heard] = flags;
         Frame::MemberBeat(MemberBeat {
