@@ -11,10 +11,12 @@
 //! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
 //! | [`sandbox`] | `sandbox`: a cluster to look at |
 //! | [`dist`] | `dist`: the Debian package |
+//! | [`bench`] | `bench`: cman beside corosync |
 //! | [`packages`] | installing what a task needs |
 //! | [`repository`] | where things are |
 #![forbid(unsafe_code)]
 
+mod bench;
 mod dist;
 mod mutants;
 mod packages;
@@ -55,6 +57,8 @@ enum Task {
     Spec(spec::Options),
     /// Build the Debian package
     Dist(dist::Options),
+    /// Measure cman beside its peer
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -77,6 +81,7 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Mutants(options) => mutants::run(options),
         Task::Spec(options) => spec::run(options),
         Task::Dist(options) => dist::run(options),
+        Task::Bench(options) => bench::run(options),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,14 +3,18 @@
 //! It runs with its defaults, knet with aes256 and sha256, on one link. Its membership and
 //! quorum are read from its log on stderr and timed at their arrival here.
 
-use crate::{cluster::now_ns, cost::Cost, figure::Figure, lab::Lab, watch::ms_between};
+use crate::{
+    cluster::now_ns, command::system_command, cost::Cost, figure::Figure, lab::Lab,
+    watch::ms_between,
+};
 use anyhow::{Context, Result, bail};
 use std::{
     collections::BTreeMap,
     fmt::Write,
     fs,
     io::{BufRead, BufReader, Read},
-    process::{Child, ChildStderr, Stdio},
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
     sync::{Arc, Mutex, PoisonError},
     thread::sleep,
     time::{Duration, Instant},
@@ -78,11 +82,13 @@ impl Corosync {
         Ok(Self { daemons: BTreeMap::new(), lab })
     }
 
-    fn start(&mut self, node: usize) -> Result<()> {
+    /// Starts the daemon of a node and does not wait for anything.
+    pub fn start(&mut self, node: usize) -> Result<()> {
         let conf = self.lab.directory().join(format!("corosync{node}/conf"));
-        // It locks /run/corosync.pid, so each needs a /run of its own; `ip netns exec` gives it
-        // mounts of its own already.
-        let script = "mount -t tmpfs tmpfs /run && exec \"$0\" -f -c \"$1\"";
+        // It locks /run/corosync.pid, so each needs a /run of its own, and what it shares with its
+        // clients is to go when they are gone; `ip netns exec` gives it mounts of its own already.
+        let script = "mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /dev/shm && \
+                      exec \"$0\" -f -c \"$1\"";
         let mut process = self
             .lab
             .command(node, "sh")
@@ -102,8 +108,25 @@ impl Corosync {
         Ok(())
     }
 
-    /// When a node first told, since `since`, that it has exactly these members and is quorate.
-    fn when(&self, node: usize, members: &[usize], since: u64) -> Option<u64> {
+    /// `kill -9`: the daemon is gone when this returns.
+    pub fn kill(&mut self, node: usize) {
+        self.daemons.remove(&node);
+    }
+
+    /// A command that runs `program` as a client of a node's daemon: with its network, and with
+    /// the memory that it shares.
+    pub fn client(&self, node: usize, program: &Path) -> Result<Command> {
+        let daemon = self.daemons.get(&node);
+        let pid = daemon.with_context(|| format!("node {node} has no corosync"))?.process.id();
+        let mut command = system_command("nsenter");
+        command.args(["--target", &pid.to_string(), "--mount", "--net"]).arg(program);
+        Ok(command)
+    }
+
+    /// When a node first told, since `since`, that it has exactly these members and is quorate, on
+    /// the clock of [`now_ns`].
+    #[must_use]
+    pub fn when(&self, node: usize, members: &[usize], since: u64) -> Option<u64> {
         let told = &self.daemons.get(&node)?.told;
         // A list of statements is whole even if the thread that appended to it panicked.
         let told = told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,7 +196,7 @@ pub fn measure(nodes: usize, idle: Duration) -> Result<Vec<Figure>> {
             break;
         }
         let killed = now_ns();
-        corosync.daemons.remove(&victim);
+        corosync.kill(victim);
         let seen = corosync.wait(&survivors, killed)?;
         let what = format!("{nodes} nodes, {who}: new view at all survivors");
         figures.push(Figure::information(what, ms_between(killed, seen), "ms"));

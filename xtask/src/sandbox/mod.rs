@@ -12,7 +12,7 @@
 //! | [`watched`] | a node as it is watched: state, events, restart |
 
 mod guide;
-mod interrupt;
+pub(crate) mod interrupt;
 mod screen;
 mod watched;
 
