@@ -2,8 +2,8 @@
 
 use crate::{
     cases::{
-        Scale, failure, failure::Victims, formation, idle, leave, partition, paths, restart,
-        restless, stalls, storm, strangers,
+        Scale, failure, formation, idle, leave, partition, paths, restart, restless, stalls, storm,
+        strangers,
     },
     corosync,
     figure::Figure,
@@ -147,11 +147,8 @@ fn formation_row(scale: &Scale) -> Result<Vec<Figure>> {
 }
 
 fn failure_row(scale: &Scale) -> Result<Vec<Figure>> {
-    let mut figures = Vec::new();
-    for who in [Victims::Member, Victims::Coordinator, Victims::CoordinatorAndSuccessor] {
-        figures.extend(failure::kill_once(scale, 3, who)?);
-    }
-    figures.extend(failure::kill_in_turn(scale, 16, &failure::ALL_IN_TURN)?);
+    let mut figures = failure::kill_each(scale, 3, &failure::OF_THREE)?;
+    figures.extend(failure::kill_each(scale, 16, &failure::ALL)?);
     Ok(figures)
 }
 

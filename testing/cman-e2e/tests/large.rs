@@ -26,9 +26,9 @@ fn thirty_two_started_together() -> Result<()> {
 }
 
 #[test]
-fn one_blow_after_the_other_to_sixteen() -> Result<()> {
+fn every_kind_of_blow_to_sixteen() -> Result<()> {
     let _turn = turn::alone()?;
-    check_all(&failure::kill_in_turn(&Scale::short(), 16, &failure::ALL_IN_TURN)?)
+    check_all(&failure::kill_each(&Scale::short(), 16, &failure::ALL)?)
 }
 
 #[test]

@@ -47,9 +47,8 @@ impl Victims {
     }
 }
 
-/// Kills `victims` of a steady cluster and watches the survivors. The dead stay dead, and are no
-/// longer of the stage.
-pub fn kill(stage: &mut Stage, scale: &Scale, victims: &[usize]) -> Result<Vec<Figure>> {
+/// Kills `victims` of a whole and steady cluster and watches the survivors.
+fn kill(stage: &mut Stage, scale: &Scale, victims: &[usize]) -> Result<Vec<Figure>> {
     let survivors = stage.others(victims);
     let since = now_ns();
     stage.cluster.kill_together(victims)?;
@@ -65,7 +64,7 @@ pub fn kill(stage: &mut Stage, scale: &Scale, victims: &[usize]) -> Result<Vec<F
         Figure::amount("new view at all survivors", ms_between(since, seen), "ms", limit),
         Figure::strict("views at a survivor", changes.views as f64, "views", 1.0),
     ];
-    if survivors.len() * 2 > configured(stage) {
+    if survivors.len() * 2 > stage.all.len() {
         let changed = changes.quorum as f64;
         figures.push(Figure::strict("quorum changes at a survivor", changed, "changes", 0.0));
         let lease_end = stage.lease_end_ms(victims, &survivors, since)?;
@@ -74,35 +73,33 @@ pub fn kill(stage: &mut Stage, scale: &Scale, victims: &[usize]) -> Result<Vec<F
     } else {
         warnings::expect_only(&stage.cluster, &survivors, &["quorum lost"])?;
     }
-    victims.iter().for_each(|&victim| stage.watch.remove(victim));
-    stage.all = survivors;
     Ok(figures)
-}
-
-/// How many nodes the cluster has, dead and alive.
-fn configured(stage: &Stage) -> usize {
-    stage.cluster.nodes().count()
-}
-
-/// One cluster and one blow after the other, without repair between them.
-pub fn kill_in_turn(scale: &Scale, nodes: usize, whom: &[Victims]) -> Result<Vec<Figure>> {
-    let mut stage = Stage::new(scale, nodes)?;
-    let mut all = Vec::new();
-    for who in whom {
-        stage.watch.expect_quiet(&stage.all, scale.tokens(1.0))?;
-        let victims = who.choose(&stage)?;
-        let figures = kill(&mut stage, scale, &victims)?;
-        let prefix = format!("{nodes} nodes, {}", who.name());
-        all.extend(figures.into_iter().map(|figure| figure.of(&prefix)));
-    }
-    Ok(all)
 }
 
 /// One fresh cluster and one blow.
 pub fn kill_once(scale: &Scale, nodes: usize, who: Victims) -> Result<Vec<Figure>> {
-    kill_in_turn(scale, nodes, &[who])
+    let mut stage = Stage::new(scale, nodes)?;
+    stage.watch.expect_quiet(&stage.all, scale.tokens(1.0))?;
+    let victims = who.choose(&stage)?;
+    let figures = kill(&mut stage, scale, &victims)?;
+    let prefix = format!("{nodes} nodes, {}", who.name());
+    Ok(figures.into_iter().map(|figure| figure.of(&prefix)).collect())
 }
 
-/// Every kind of blow, in the order in which each leaves enough for the next.
-pub const ALL_IN_TURN: [Victims; 4] =
+/// One blow after the other, each to a fresh cluster: so half the cluster is half of all its nodes,
+/// and no blow is easier or harder because of those before.
+pub fn kill_each(scale: &Scale, nodes: usize, whom: &[Victims]) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for &who in whom {
+        figures.extend(kill_once(scale, nodes, who)?);
+    }
+    Ok(figures)
+}
+
+/// The kinds that are different ones in three nodes already: there, half are the coordinator.
+pub const OF_THREE: [Victims; 3] =
+    [Victims::Member, Victims::Coordinator, Victims::CoordinatorAndSuccessor];
+
+/// Every kind of blow.
+pub const ALL: [Victims; 4] =
     [Victims::Member, Victims::Coordinator, Victims::CoordinatorAndSuccessor, Victims::Half];
