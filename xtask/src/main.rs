@@ -8,6 +8,8 @@
 //! | [`tidy`] | rules of the house that no compiler checks |
 //! | [`spec`] | `spec`: who obeys which rule of the specification, and who shows it |
 //! | [`simulation`] | `sim`: the simulator, built as it has to be |
+//! | [`promises`] | `promises`: what is promised of simulated clusters, before a release |
+//! | [`model`] | `model`: all interleavings of one view change |
 //! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
 //! | [`sandbox`] | `sandbox`: a cluster to look at |
 //! | [`dist`] | `dist`: the Debian package |
@@ -18,8 +20,10 @@
 
 mod bench;
 mod dist;
+mod model;
 mod mutants;
 mod packages;
+mod promises;
 mod repository;
 mod runner;
 mod sandbox;
@@ -49,10 +53,14 @@ enum Task {
     Tidy,
     /// Run the simulator; without arguments, say what it can do
     Sim(simulation::Options),
+    /// Try all interleavings of one view change, from fixed starts
+    Model(model::Options),
     /// Start a cluster in network namespaces on this machine and show it live
     Sandbox(sandbox::Options),
     /// Apply each deliberate fault and see that the simulator catches it
     Mutants(mutants::Options),
+    /// Simulate everything that is promised, at the length a release needs: hours
+    Promises,
     /// List the rules of the specification with the code and the tests that cite them
     Spec(spec::Options),
     /// Build the Debian package
@@ -77,8 +85,10 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Test(options) => return Ok(stages::run(options)),
         Task::Tidy => tidy::run(),
         Task::Sim(options) => simulation::run(options),
+        Task::Model(options) => model::run(options),
         Task::Sandbox(options) => sandbox::run(options),
         Task::Mutants(options) => mutants::run(options),
+        Task::Promises => promises::run(),
         Task::Spec(options) => spec::run(options),
         Task::Dist(options) => dist::run(options),
         Task::Bench(options) => bench::run(options),

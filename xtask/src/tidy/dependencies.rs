@@ -1,6 +1,6 @@
 //! Which crate may use which: the arrows of ARCHITECTURE.md point one way.
 
-use super::Finding;
+use super::{Finding, LOGIC};
 use crate::repository;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -13,14 +13,11 @@ use std::{
 /// except what [`NEVER`] says.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cman-types", &[]),
-    ("cman-wire", &["cman-types", "bytes", "crc32fast", "thiserror", "zerocopy"]),
+    ("cman-wire", &["cman-types", "bytes", "crc32fast", "thiserror"]),
     ("cman-crypto", &["cman-types", "aws-lc-rs", "crc32fast", "thiserror", "zeroize"]),
     ("cman-quorum", &["cman-types", "thiserror"]),
     ("cman-order", &["cman-types", "cman-wire", "bytes"]),
-    (
-        "cman-proto",
-        &["cman-types", "cman-wire", "cman-order", "cman-quorum", "bytes", "thiserror", "tracing"],
-    ),
+    ("cman-proto", &["cman-types", "cman-wire", "cman-order", "cman-quorum", "bytes", "thiserror"]),
     (
         "cman-node",
         &[
@@ -50,18 +47,6 @@ const NEVER: &[(&str, &[&str])] = &[
     ("cman_tool", &["cman-proto", "cman-node"]),
     ("cman-sim", &["cman-io", "tokio"]),
     ("cman-e2e", &["cman-proto", "cman-node", "cman-io"]),
-];
-
-/// Crates that decide, and so do no I/O.
-const LOGIC: &[&str] = &[
-    "cman-types",
-    "cman-wire",
-    "cman-order",
-    "cman-quorum",
-    "cman-services",
-    "cman-proto",
-    "cman-node",
-    "cman-config",
 ];
 
 /// What no crate that decides may be built with, however indirectly: sockets, clocks, chance.

@@ -1,6 +1,6 @@
 //! Lengths, words and openings of source files.
 
-use super::Finding;
+use super::{Finding, LOGIC};
 
 /// Most lines of a file, its unit tests not counted.
 const FILE_LINES_MAX: usize = 800;
@@ -11,17 +11,8 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// Most columns of a line.
 const COLUMNS_MAX: usize = 100;
 
-/// Directories whose code must behave the same on every run: no clock, no chance, no hash order,
-/// nothing of the world outside.
-const LOGIC: &[&str] = &[
-    "crates/cman-types/",
-    "crates/cman-wire/",
-    "crates/cman-quorum/",
-    "crates/cman-proto/",
-    "crates/cman-node/",
-];
-
-/// What logic must not say, and what to say instead.
+/// What logic must not say, and what to say instead: it must behave the same on every run, so no
+/// clock, no chance, no hash order, nothing of the world outside.
 const LOGIC_WORDS: &[(&str, &str)] = &[
     ("HashMap", "its order differs from run to run: use BTreeMap"),
     ("HashSet", "its order differs from run to run: use BTreeSet"),
@@ -107,8 +98,10 @@ fn in_line(line: &str) -> Vec<String> {
 }
 
 fn is_logic(file: &str) -> bool {
-    let test = file.contains("/tests/") || file.ends_with("/tests.rs");
-    !test && LOGIC.iter().any(|directory| file.starts_with(directory))
+    let beside = ["/tests/", "/examples/"].iter().any(|directory| file.contains(directory));
+    let test = beside || file.ends_with("/tests.rs");
+    let package = file.strip_prefix("crates/").and_then(|file| file.split('/').next());
+    !test && package.is_some_and(|package| LOGIC.contains(&package))
 }
 
 /// What is wrong with a line because it is part of the logic.
@@ -175,6 +168,11 @@ mod tests {
         let test = "#[cfg(test)]\nmod tests {\n    let m = HashMap::new();\n}\n";
         assert_eq!(messages(LOGICAL, test).len(), 0);
         assert_eq!(messages("crates/cman-wire/src/tests/golden.rs", "std::fs::read()").len(), 0);
+        assert_eq!(messages("crates/cman-order/examples/rate.rs", "std::fs::read()").len(), 0);
+        for package in LOGIC {
+            let file = format!("crates/{package}/src/state.rs");
+            assert_eq!(messages(&file, "std::fs::read()").len(), 1, "{file}");
+        }
     }
 
     #[test]
