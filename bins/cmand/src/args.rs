@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
 
-    /// Write every input of the protocol to this file, for replay.
+    /// Write every input of the protocol to this file, for a later replay tool.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
