@@ -15,11 +15,13 @@
 //! | [`ours`], [`corosync`] | the two kinds |
 //! | [`wire`] | the network by itself |
 //! | [`course`] | everything in turn |
+//! | [`machine`] | what it is measured on, and how quiet that was |
 //! | [`results`] | medians, ratios, the table, JSON |
 
 mod corosync;
 mod course;
 mod figure;
+mod machine;
 mod ours;
 mod plan;
 mod programs;
@@ -52,10 +54,11 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     packages::ensure(programs::NEEDS)?;
     let interrupt = Interrupt::catch()?;
     let programs = programs::build(&interrupt)?;
+    let machine = machine::Machine::now();
     let results = course::measure(plan, &programs, &interrupt)?;
-    print!("\n{}", results.table());
+    print!("\n{}{}", machine.text(), results.table());
     if let Some(file) = &plan.json {
-        let text = serde_json::to_string_pretty(&results.json(plan))?;
+        let text = serde_json::to_string_pretty(&results.json(plan, &machine))?;
         std::fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Medians, ratios, the table, JSON.
 
-use super::{figure::Figure, plan::Plan};
+use super::{figure::Figure, machine::Machine, plan::Plan};
 use cman_e2e::cost::median;
 use serde_json::{Value, json};
 use std::{
@@ -103,9 +103,13 @@ impl Results {
     }
 
     /// For programs.
-    pub(crate) fn json(&self, plan: &Plan) -> Value {
+    pub(crate) fn json(&self, plan: &Plan, machine: &Machine) -> Value {
         let figures: Vec<_> = self.0.iter().map(|(&figure, sides)| entry(figure, sides)).collect();
-        json!({ "repeat": plan.repeat, "seconds": plan.seconds, "figures": figures })
+        let machine = machine.json();
+        json!({
+            "machine": machine, "repeat": plan.repeat, "seconds": plan.seconds,
+            "messages": plan.messages, "figures": figures,
+        })
     }
 }
 
