@@ -1,6 +1,10 @@
 //! Until when to wait.
 
+use cman_client::connection::PATIENCE;
 use std::time::{Duration, Instant};
+
+/// How long the last answer may take, after the time for waiting is over.
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// The end of the time given with `-t`, or none.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +20,12 @@ impl Deadline {
     /// The time left; `None` if there is no end.
     pub(crate) fn left(self) -> Option<Duration> {
         self.0.map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
+    /// How long the daemon may take for an answer: when time is over, still long enough for one
+    /// that is not stuck.
+    pub(crate) fn patience(self) -> Duration {
+        self.left().map_or(PATIENCE, |left| left.clamp(LAST_PATIENCE, PATIENCE))
     }
 
     /// Whether it is over.

@@ -14,7 +14,7 @@ use crate::{
     node_setup, peers, record_file,
     recorder::Recorder,
     run_dir::RunDir,
-    service::{Doors, Service},
+    service::{Doors, Service, Signals},
     start_error::StartError,
     startup::{Prepared, prepare},
     systemd::Systemd,
@@ -44,13 +44,15 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let mut prepared = prepare(args)?;
     let memory_locked = note(&mut prepared.notes, sched::lock_memory());
-    let (public, admin) = prepared.run_dir.listen()?;
-    prepared.run_dir.write_pid()?;
     let systemd = Systemd::new(args.foreground);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let doors = {
         let _inside = runtime.enter();
-        Doors::open(public, admin)?
+        // Before there are sockets: who is told to end from now on takes them back.
+        let signals = Signals::catch()?;
+        let (public, admin) = prepared.run_dir.listen()?;
+        prepared.run_dir.write_pid()?;
+        Doors::open(signals, public, admin)?
     };
     // The daemon's hold on its directories: let go of when everything else has ended.
     let Started { running, outbox, context, state_dir, mut run_dir, record_thread } =

@@ -65,9 +65,29 @@ pub(crate) struct Service {
 pub(crate) struct Doors {
     public: UnixListener,
     admin: UnixListener,
+    signals: Signals,
+}
+
+/// Signals that are handled from when this is made.
+#[derive(Debug)]
+pub(crate) struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+}
+
+impl Signals {
+    /// Within a runtime.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn catch() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 #[derive(Debug)]
@@ -81,17 +101,16 @@ impl Doors {
     /// Within a runtime. The listeners are those of [`crate::run_dir::RunDir::listen`].
     ///
     /// # Errors
-    /// When the system refuses signals or descriptors.
+    /// When the system refuses descriptors.
     pub(crate) fn open(
+        signals: Signals,
         public: std::os::unix::net::UnixListener,
         admin: std::os::unix::net::UnixListener,
     ) -> io::Result<Self> {
         Ok(Self {
             public: UnixListener::from_std(public)?,
             admin: UnixListener::from_std(admin)?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            signals,
         })
     }
 }
@@ -124,9 +143,9 @@ impl Service {
                 told = outbox.next() => self.pass_on(told),
                 // Lost when the thread has panicked, which whoever joins it deals with.
                 ended = &mut outcome => break ended.unwrap_or(Outcome::Stopped),
-                _ = self.doors.terminate.recv() => self.end("SIGTERM"),
-                _ = self.doors.interrupt.recv() => self.end("SIGINT"),
-                _ = self.doors.hangup.recv() => tracing::info!(
+                _ = self.doors.signals.terminate.recv() => self.end("SIGTERM"),
+                _ = self.doors.signals.interrupt.recv() => self.end("SIGINT"),
+                _ = self.doors.signals.hangup.recv() => tracing::info!(
                     "SIGHUP has no meaning yet: the configuration is not read again"
                 ),
                 client = self.doors.public.accept() => self.accept(client, Access::Public).await,

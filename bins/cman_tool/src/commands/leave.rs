@@ -6,7 +6,7 @@ use crate::{
     failure::Failure,
     progress::Progress,
 };
-use cman_client::{Connection, Error};
+use cman_client::{Connection, Error, Socket};
 use std::{fs, time::Duration};
 
 /// How often a daemon that is busy is asked again, and one that leaves is looked for.
@@ -45,8 +45,10 @@ fn ask(
 ) -> Result<Connection, Failure> {
     let remove = args.how.contains(&LeaveHow::Remove);
     let force = args.how.contains(&LeaveHow::Force);
-    let mut daemon = common.connect_admin()?;
+    let opened = common.open(Socket::Admin, deadline.patience());
+    let mut daemon = opened.map_err(|error| unheard(error, deadline))?;
     loop {
+        daemon.set_patience(deadline.patience());
         match daemon.leave(remove, force) {
             Ok(()) => return Ok(daemon),
             Err(error) if args.wait && error.is_busy() => {
@@ -57,7 +59,7 @@ fn ask(
                 progress.say(error.to_string());
                 deadline.sleep(INTERVAL);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(unheard(error, deadline)),
         }
     }
 }
@@ -74,6 +76,17 @@ fn is_living_daemon(stat: &str) -> bool {
     let Some((head, rest)) = stat.rsplit_once(')') else { return false };
     let is_dead = rest.trim_start().starts_with(['Z', 'X']);
     head.ends_with("(cmand") && !is_dead
+}
+
+/// The daemon has not answered: in time, or at all.
+fn unheard(error: Error, deadline: Deadline) -> Failure {
+    match error {
+        Error::TimedOut { .. } if deadline.has_passed() => Failure::timed_out(
+            "The daemon has not answered in the time given.",
+            "It may be stopped or stuck; its log says more.",
+        ),
+        error => error.into(),
+    }
 }
 
 fn still_there() -> Failure {

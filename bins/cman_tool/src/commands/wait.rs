@@ -8,7 +8,6 @@ use crate::{
 };
 use cman_client::{
     Connection, Error, Socket,
-    connection::PATIENCE,
     ipc::{StatusReply, nodes::NodeState, status::State},
 };
 use cman_types::NodeId;
@@ -16,9 +15,6 @@ use std::time::Duration;
 
 /// How often the daemon is asked.
 const INTERVAL: Duration = Duration::from_millis(50);
-
-/// How long the last answer may take, after the time for waiting is over.
-const LAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,10 +40,10 @@ pub(super) fn until(
     deadline: Deadline,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let daemon = common.open(Socket::Public, patience(deadline));
+    let daemon = common.open(Socket::Public, deadline.patience());
     let mut daemon = daemon.map_err(|error| gone(error, deadline))?;
     loop {
-        daemon.set_patience(patience(deadline));
+        daemon.set_patience(deadline.patience());
         let status = daemon.status().map_err(|error| gone(error, deadline))?;
         if goal.is_reached(&status)? {
             return Ok(());
@@ -91,7 +87,13 @@ impl Goal {
             return format!("Waiting for membership, {} now{absent}", status.state);
         }
         let quorum = &status.quorum;
-        format!("Waiting for quorum: {} of {} votes needed{absent}", quorum.votes, quorum.needed)
+        if quorum.votes < quorum.needed {
+            let (votes, needed) = (quorum.votes, quorum.needed);
+            return format!("Waiting for quorum: {votes} of {needed} votes needed{absent}");
+        }
+        // A node that has just started confirms nobody for a moment.
+        let votes = quorum.votes;
+        format!("Waiting for quorum: {votes} votes are here, their confirmation is not yet")
     }
 
     /// What is so when it is reached.
@@ -101,12 +103,6 @@ impl Goal {
             Self::Quorum => "This node is a member and quorate.",
         }
     }
-}
-
-/// How long the daemon may take for an answer: when time is over, still long enough for one that
-/// is not stuck.
-fn patience(deadline: Deadline) -> Duration {
-    deadline.left().map_or(PATIENCE, |left| left.clamp(LAST_PATIENCE, PATIENCE))
 }
 
 /// The names of the other configured nodes that are no members. None if the daemon does not say:
