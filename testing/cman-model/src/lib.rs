@@ -20,8 +20,8 @@
 //!
 //! Time stands still while frames arrive. A step *time passes* lets it run until somebody says
 //! something new about the view change; then beats, hellos and probes arrive at once, and are lost
-//! otherwise. How often time passes, frames are lost and members die is bounded ([`model::Budget`]).
-//! Cryptography and the gate in front of the engine are not there.
+//! otherwise. How often time passes, frames are lost and members die is bounded: see
+//! [`model::Budget`]. Cryptography and the gate in front of the engine are not there.
 #![forbid(unsafe_code)]
 
 pub mod fault;

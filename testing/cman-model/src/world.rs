@@ -228,8 +228,8 @@ impl World {
         true
     }
 
-    /// Everything arrives at once, up to the moment before somebody proposes a view. Whether anybody
-    /// does, before the time is over.
+    /// Everything arrives at once, up to the moment before somebody proposes a view. Whether
+    /// anybody does, before the time is over.
     pub fn run_to_proposal(&mut self, limit: Duration) -> bool {
         let end = self.now + limit;
         while self.now <= end {
