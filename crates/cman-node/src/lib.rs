@@ -12,7 +12,7 @@ pub mod output;
 mod sentence;
 mod status;
 
-pub use cman_order::{Message, Refused as Full};
+pub use cman_order::{Message, Refused as Full, Stats as StreamStats};
 pub use cman_proto::event::Deliver;
 pub use cman_quorum::Timing;
 pub use cman_services::{GroupError, GroupEvent, GroupName, GroupRequest, Process, Session};

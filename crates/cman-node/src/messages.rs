@@ -1,6 +1,6 @@
 //! Messages and groups: between clients, the replicated services and the engine.
 
-use cman_order::{Message, Refused as Full};
+use cman_order::{Message, Refused as Full, Stats as StreamStats};
 use cman_proto::event::Deliver;
 use cman_services::{GroupError, GroupName, GroupRequest, Out, Process, Session, ViewInfo};
 use cman_types::{Instant, NodeId, View};
@@ -78,6 +78,19 @@ impl Node {
     /// Members of groups on nodes that are no members of the view: none, ever; for checkers.
     pub fn group_ghosts(&self) -> impl Iterator<Item = (&GroupName, Process)> {
         self.services.ghosts()
+    }
+
+    /// Whether the members of the view still tell each other what they know of groups; for
+    /// checkers.
+    #[must_use]
+    pub const fn is_syncing(&self) -> bool {
+        self.services.is_syncing()
+    }
+
+    /// What the stream of the view has done so far, and holds; none before the first view.
+    #[must_use]
+    pub fn stream_stats(&self) -> Option<StreamStats> {
+        self.engine.stream_stats()
     }
 
     /// The engine delivers.

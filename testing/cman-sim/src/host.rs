@@ -10,6 +10,7 @@ use crate::{
     cluster::Cluster,
     disk::Disk,
     peek::Peek,
+    world::clients::Clients,
 };
 
 /// A datagram on its way.
@@ -162,6 +163,8 @@ pub struct Life {
     pub leaving: bool,
     /// It was told to leave with `remove`.
     pub removing: bool,
+    /// Who uses it.
+    pub clients: Clients,
 }
 
 /// How far a host has come with a proposal of its own.

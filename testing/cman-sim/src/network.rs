@@ -53,6 +53,8 @@ pub struct Network {
     paths: Vec<Path>,
     /// How many faults keep multicast from a host.
     multicast_cuts: Vec<u16>,
+    /// How many faults keep the data lane from a host.
+    data_cuts: Vec<u16>,
     /// What holds for all paths.
     pub quality: Quality,
     prng: Prng,
@@ -66,6 +68,7 @@ impl Network {
             hosts,
             paths: vec![Path::default(); hosts * hosts],
             multicast_cuts: vec![0; hosts],
+            data_cuts: vec![0; hosts],
             quality,
             prng,
         }
@@ -110,10 +113,31 @@ impl Network {
         }
     }
 
+    /// One more fault keeps the data lane from the host; membership traffic is not touched.
+    pub fn cut_data(&mut self, to: usize) {
+        if let Some(cuts) = self.data_cuts.get_mut(to) {
+            *cuts += 1;
+        }
+    }
+
+    /// One fault less keeps the data lane from the host.
+    pub fn mend_data(&mut self, to: usize) {
+        if let Some(cuts) = self.data_cuts.get_mut(to) {
+            *cuts = cuts.saturating_sub(1);
+        }
+    }
+
+    /// Whether the data lane reaches the host at all.
+    #[must_use]
+    pub fn carries_data(&self, to: usize) -> bool {
+        self.data_cuts.get(to).is_none_or(|cuts| *cuts == 0)
+    }
+
     /// All faults end.
     pub fn heal(&mut self, quality: Quality) {
         self.paths.fill(Path::default());
         self.multicast_cuts.fill(0);
+        self.data_cuts.fill(0);
         self.quality = quality;
     }
 
@@ -190,6 +214,16 @@ mod tests {
         assert!(arrives(&mut network, 0, 1, true));
         network.heal(Quality::QUIET);
         assert!(arrives(&mut network, 0, 2, true));
+    }
+
+    #[test]
+    fn the_data_lane_dies_alone() {
+        let mut network = network();
+        network.cut_data(2);
+        assert!(!network.carries_data(2) && network.carries_data(1));
+        assert!(arrives(&mut network, 0, 2, false), "the other lane");
+        network.mend_data(2);
+        assert!(network.carries_data(2));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use cman_types::{MemberId, NodeId, ViewId};
 use cman_wire::{
     codec,
-    frame::{Frame, NackReason, RefuseReason},
+    frame::{Frame, Lineage, NackReason, Ordered, RefuseReason},
     header::Header,
 };
 
@@ -139,6 +139,10 @@ pub struct Peek {
     /// The ballot for which the sender says that it holds all it has to. Relayed words are not
     /// looked at here: they were seen when their author handed them to the relay.
     pub confirms: Option<ViewId>,
+    /// Places that nobody has, before others that are delivered, in the plan in it.
+    pub holes: u64,
+    /// Views in that plan whose coordinator is gone, with units that nobody has a record of.
+    pub records_lost: u64,
 }
 
 /// Reads a sealed datagram. What cannot be read is a datagram without sender and frames.
@@ -161,6 +165,20 @@ pub fn peek(bytes: &[u8]) -> Peek {
         peek.kinds.insert(Kind::Other);
     }
     peek
+}
+
+/// Notes how a plan ends a view.
+fn look_at_end(peek: &mut Peek, lineage: &Lineage) {
+    let placed = || lineage.sequence.iter().filter(|ordered| ordered.first > 0);
+    let follows = |(one, next): (&Ordered, &Ordered)| {
+        next.first == one.first.saturating_add(one.run.count.into())
+    };
+    let holes = placed().zip(placed().skip(1)).filter(|pair| !follows(*pair)).count();
+    peek.holes += holes as u64;
+    let coordinator = lineage.origin.map(|view| view.coordinator.node);
+    let is_gone = coordinator.is_some_and(|node| !lineage.members.contains(node));
+    let unplaced = lineage.sequence.iter().any(|ordered| ordered.first == 0);
+    peek.records_lost += u64::from(is_gone && unplaced);
 }
 
 /// Notes what one frame is. `author`: who said it.
@@ -196,7 +214,10 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         }
         Frame::Nack(frame) => (Kind::Nack, Some(frame.ballot)),
         Frame::Commit(frame) => (Kind::Commit, Some(frame.view)),
-        Frame::Recover(frame) => (Kind::Recover, Some(frame.ballot)),
+        Frame::Recover(frame) => {
+            frame.plan.lineages.iter().for_each(|lineage| look_at_end(peek, lineage));
+            (Kind::Recover, Some(frame.ballot))
+        }
         Frame::Recovered(frame) => {
             if own && frame.missing == 0 {
                 peek.confirms = Some(frame.ballot);

@@ -51,9 +51,12 @@ places! {
     Nacks, 100, "proposals outvoted";
     Messages, 1_000_000, "messages accepted";
     Deliveries, 1_000_000, "messages delivered";
+    GroupEvents, 100_000, "events of groups that clients were told";
     WithoutOrder, 100, "messages without order record recovered";
+    Holes, 0, "unfillable holes in the sequence of a view";
+    RecordsLost, 50, "order records lost with the coordinator";
     AfterTransition, 100, "messages delivered after the transitional event";
-    Laggards, 0, "members put out for falling behind";
+    Laggards, 20, "members put out for falling behind";
     QueueFull, 0, "messages refused because the queue was full";
     Holds, 20, "silent coordinators or flappers held off";
     Refusals, 5, "strangers refused";
@@ -81,6 +84,8 @@ places! {
     DeafStarters, 20, "held off nodes that went deaf";
     Echoes, 20, "first words of dead lives said again";
     HeavySleepers, 10, "coordinators with most votes that slept over and over";
+    CutMessages, 20, "large messages cut by a view change";
+    LeftBehind, 20, "members whose data socket was dead";
     LiveAfterHeal, 990, "clusters whole again after the faults";
     TimedCrashes, 300, "crashes in a quiet cluster, timed";
 }

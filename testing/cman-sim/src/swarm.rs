@@ -243,6 +243,7 @@ fn come_to_rest(world: &mut World) -> Check {
     let (accepted, delivered) = (world.messages.accepted, world.messages.delivered);
     world.reach.add(Place::Messages, accepted);
     world.reach.add(Place::Deliveries, delivered);
+    world.reach.add(Place::GroupEvents, world.groups.events);
     match world.living().first() {
         Some(&host) => world.check_at_rest(host),
         None => Ok(()),

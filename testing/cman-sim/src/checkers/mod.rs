@@ -15,6 +15,8 @@
 //! | [`freshness`] | nobody counts as heard later than its datagrams arrived | R-14 |
 //! | [`sleepers`] | who slept accuses nobody | R-14 |
 //! | [`messages`] | messages: order, virtual synchrony, self-delivery, safety | architecture 2, 3, 5 |
+//! | [`groups`] | groups: no ghosts, one history, sound listings | `docs/spec` of groups |
+//! | [`memory`] | what a stream holds and queues is bounded | architecture, flow control |
 //! | [`nonces`] | no key and nonce is used twice | architecture, Security |
 //! | [`work`] | datagrams and wake-ups are bounded | section 14 |
 //!
@@ -26,9 +28,11 @@ pub mod confirmed;
 pub mod decided;
 pub mod epochs;
 pub mod freshness;
+pub mod groups;
 pub mod lease;
 pub mod lineage;
 pub mod lives;
+pub mod memory;
 pub mod messages;
 pub mod nonces;
 pub mod sleepers;

@@ -2,6 +2,7 @@
 //! to survive. Each runs by name (`cman-sim scenario NAME`) and as a test.
 
 mod deaths;
+mod ghosts;
 mod guards;
 mod large;
 mod lives;
@@ -74,6 +75,7 @@ pub fn all() -> Vec<Scenario> {
         lives::all(),
         quorum::all(),
         guards::all(),
+        ghosts::all(),
         large::all(),
         stories::as_scenarios(),
     ];

@@ -6,6 +6,7 @@
 //! begin with one of these stories, and go on with faults from there.
 
 pub(crate) mod members;
+mod messages;
 mod promises;
 mod removed;
 mod strangers;
@@ -39,7 +40,7 @@ pub struct Story {
 }
 
 /// All stories.
-pub const ALL: [Story; 9] = [
+pub const ALL: [Story; 11] = [
     promises::FORGOTTEN,
     promises::CUT_OFF,
     removed::OLDER_BASIS,
@@ -49,6 +50,8 @@ pub const ALL: [Story; 9] = [
     strangers::DEAF_STARTER,
     strangers::ECHOES,
     members::HEAVY_SLEEPER,
+    messages::CUT_MESSAGE,
+    messages::LEFT_BEHIND,
 ];
 
 /// The stories as scenarios: `story-NAME`, each in the cluster that suits it.

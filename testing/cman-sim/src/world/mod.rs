@@ -6,8 +6,10 @@
 //! | [`traffic`] | datagrams on their way, old ones replayed |
 //! | [`observe`] | what nodes say, handed to the checkers |
 //! | [`speech`] | nodes send messages |
+//! | [`clients`] | their clients join groups, send in them, leave them, die |
 //! | [`deed`] | what is done to the world: faults and their ends |
 
+pub mod clients;
 pub mod deed;
 mod observe;
 pub mod speech;
@@ -24,7 +26,10 @@ use std::{
 };
 
 use crate::{
-    checkers::{epochs::Epochs, messages::Messages, sleepers::Sleepers, votes::Votes, work::Work},
+    checkers::{
+        epochs::Epochs, groups::Groups, messages::Messages, sleepers::Sleepers, votes::Votes,
+        work::Work,
+    },
     cipher::{Ledger, SimCipher},
     clock::{Clock, ERROR_MAX, PERFECT, Real, nanos},
     cluster::{Birth, Cluster, address},
@@ -38,6 +43,7 @@ use crate::{
     triggers::Triggers,
     violation::{Check, Violation},
 };
+use clients::Clients;
 use deed::Deed;
 use speech::Talk;
 use traffic::Recorder;
@@ -143,6 +149,8 @@ pub struct World {
     pub votes: Votes,
     /// The truth about messages.
     pub messages: Messages,
+    /// What clients were told of groups.
+    pub groups: Groups,
     /// What this run reached.
     pub reach: Reach,
     /// Faults that wait for a frame.
@@ -198,6 +206,7 @@ impl World {
             history: History::default(),
             votes: Votes::default(),
             messages: Messages::default(),
+            groups: Groups::default(),
             reach: Reach::default(),
             triggers: Triggers::default(),
             columns: Columns::new(options.log, options.live),
@@ -387,6 +396,7 @@ impl World {
             doomed: false,
             leaving: false,
             removing: false,
+            clients: Clients::default(),
         });
         let clock_back = host.wall_behind_ms > 0;
         self.votes.begin(me, birth.removed);
@@ -450,6 +460,7 @@ impl World {
             host.claim = Claim::default();
         }
         self.history.end(&life.me, self.now);
+        self.groups.end(&life.me);
         self.votes.end(&life.me);
         match end {
             End::Crashed => self.note_crash(coordinated, proposing),

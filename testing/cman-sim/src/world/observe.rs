@@ -7,8 +7,8 @@ use std::{collections::VecDeque, rc::Rc};
 use super::World;
 use crate::{
     checkers::{
-        agreement, confirmed, decided, freshness, lease, lineage, lives, messages::Phase, nonces,
-        statement,
+        agreement, confirmed, decided, freshness, lease, lineage, lives, memory, messages::Phase,
+        nonces, statement,
     },
     clock::nanos,
     host::{Claim, End},
@@ -20,15 +20,16 @@ impl World {
     /// Takes all events of the node of a host.
     pub(super) fn hear_events(&mut self, index: usize) {
         let mut batch = VecDeque::new();
-        let mut transitional = false;
+        let (mut transitional, mut heard) = (false, false);
         while let Some(life) = &mut self.hosts[index].life {
             batch.extend(core::iter::from_fn(|| life.node.poll_event()));
             // What is delivered together with the end of a view is part of that end.
             let ends = |event: &Event| matches!(event, Event::Transitional(_));
             let closing = batch.iter().any(ends);
             let Some(event) = batch.pop_front() else {
-                return;
+                break;
             };
+            heard = true;
             match event {
                 Event::Deliver(deliver) => {
                     let phase = match (closing, transitional) {
@@ -40,7 +41,11 @@ impl World {
                     self.checked(check);
                 }
                 Event::Transitional(_) => transitional = true,
-                Event::Room | Event::Group { .. } => {}
+                Event::Room => {}
+                Event::Group { session, event } => {
+                    let check = self.client_hears(index, session, event);
+                    self.checked(check);
+                }
                 Event::View(event) => {
                     transitional = false;
                     let check = self.installs(index, &event);
@@ -59,6 +64,9 @@ impl World {
                 Event::Left => self.stops(index, End::Left, "left"),
                 Event::Fatal { text } => self.stops(index, End::Fatal, &text),
             }
+        }
+        if heard {
+            self.look_at_groups(index);
         }
     }
 
@@ -89,6 +97,7 @@ impl World {
         let previous = self.history.install(self.now, me, view.id, view.ids());
         lineage::check(&self.history, &me, previous, event)?;
         self.messages.install(me, previous, view.id)?;
+        self.groups.install(me, previous, view.id)?;
         let cluster = Rc::clone(&self.hosts[index].cluster);
         self.votes.install(&cluster, me, view);
         self.reach.hit(Place::Views);
@@ -183,6 +192,9 @@ impl World {
         let status = life.node.status(host.clock.local(self.now));
         let check = freshness::check(host, &status)
             .and_then(|()| self.consistent(index, &status))
+            .and_then(|()| {
+                life.node.stream_stats().map_or(Ok(()), |s| memory::check(host.node, &s))
+            })
             .and_then(|()| nonces::check(&self.ledger));
         self.checked(check);
     }

@@ -64,6 +64,9 @@ impl World {
             let safe = talk.safe && self.prng.below(10) == 0;
             self.say(index, length, safe);
         }
+        if self.prng.below(2) == 0 {
+            self.client_acts(index);
+        }
     }
 
     /// The node of a host is handed one message.
@@ -104,7 +107,8 @@ impl World {
     pub fn check_at_rest(&self, index: usize) -> Check {
         let Some(view) = self.hosts[index].view() else { return Ok(()) };
         let members: Vec<_> = view.ids().collect();
-        self.messages.at_rest(&members)
+        self.messages.at_rest(&members)?;
+        self.groups_at_rest(index)
     }
 
     /// The node id of a host, for messages to people.

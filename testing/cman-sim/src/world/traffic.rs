@@ -115,6 +115,9 @@ impl World {
     }
 
     fn launch(&mut self, from: usize, to: usize, datagram: &Rc<Datagram>) {
+        if datagram.lane == Lane::Data && !self.network.carries_data(to) {
+            return;
+        }
         let late = self.late_hellos.filter(|(host, _)| {
             *host == from && datagram.peek.kinds.has(Kind::Hello) && self.prng.chance(500_000)
         });
@@ -234,6 +237,10 @@ impl World {
             }
             if own && peek.kinds.has(kind) && host.proposing < Some((ballot, stage)) {
                 host.proposing = Some((ballot, stage));
+                if stage == Stage::Recover {
+                    self.reach.add(Place::Holes, peek.holes);
+                    self.reach.add(Place::RecordsLost, peek.records_lost);
+                }
             }
         }
     }

@@ -1,0 +1,134 @@
+//! Clients of nodes: they join groups, send in them, leave them, and die.
+
+use cman_node::{GroupEvent, GroupName, GroupRequest, Session};
+
+use super::World;
+use crate::{checkers::groups, host::Life, violation::Check};
+
+/// Clients that a node has at a time.
+const CLIENTS: usize = 3;
+
+/// The groups that there are; names end in all ways that names do.
+const GROUPS: [&[u8]; 4] = [b"dlm", b"dlm\0", b"", b"corosync"];
+
+/// Most bytes of most messages of clients, and of one in thirty.
+const SMALL: u64 = 100;
+const LARGE: u64 = 10_000;
+
+/// The clients of one life.
+#[derive(Debug)]
+pub struct Clients {
+    sessions: [u64; CLIENTS],
+    newest: u64,
+}
+
+impl Default for Clients {
+    fn default() -> Self {
+        Self { sessions: [1, 2, 3], newest: 3 }
+    }
+}
+
+/// As which process a client joins.
+fn pid(session: Session) -> u32 {
+    u32::try_from(session.0).unwrap_or(u32::MAX)
+}
+
+impl Clients {
+    /// Another client takes a place; the one that had it.
+    fn replace(&mut self, at: usize) -> Option<Session> {
+        self.newest += 1;
+        let place = self.sessions.get_mut(at)?;
+        Some(Session(core::mem::replace(place, self.newest)))
+    }
+}
+
+impl World {
+    fn draw_below(&mut self, count: usize) -> usize {
+        usize::try_from(self.prng.below(count as u64)).unwrap_or(0)
+    }
+
+    /// One of the clients of a host does something.
+    pub(super) fn client_acts(&mut self, index: usize) {
+        let at = self.draw_below(CLIENTS);
+        let name = GROUPS.get(self.draw_below(GROUPS.len())).copied().unwrap_or_default();
+        let Ok(group) = GroupName::new(name) else { return };
+        let request = match self.prng.below(40) {
+            0 => return self.client_dies(index, at),
+            1..=8 => None,
+            9..=10 => Some(GroupRequest::Leave { group: group.clone() }),
+            _ => Some(self.draw_message(group.clone())),
+        };
+        let host = &mut self.hosts[index];
+        let local = host.clock.local(self.now);
+        let Some(life) = &mut host.life else { return };
+        let session = Session(life.clients.sessions.get(at).copied().unwrap_or_default());
+        let request = request.unwrap_or(GroupRequest::Join { group, pid: pid(session) });
+        // Clients that are refused what makes no sense try something else another time.
+        _ = life.node.handle_client(local, session, request);
+        self.settle(index);
+    }
+
+    fn draw_message(&mut self, group: GroupName) -> GroupRequest {
+        let most = if self.prng.below(30) == 0 { LARGE } else { SMALL };
+        let length = usize::try_from(self.prng.below(most + 1)).unwrap_or(0);
+        let first = self.prng.next_u64().to_be_bytes();
+        let payload: Vec<u8> = first.into_iter().cycle().take(length).collect();
+        GroupRequest::Send { group, payload: payload.into(), safe: self.prng.below(10) == 0 }
+    }
+
+    /// A client is killed; another takes its place.
+    fn client_dies(&mut self, index: usize, at: usize) {
+        let host = &mut self.hosts[index];
+        let local = host.clock.local(self.now);
+        let Some(life) = &mut host.life else { return };
+        let Some(session) = life.clients.replace(at) else { return };
+        let me = life.me;
+        life.node.close_session(local, session);
+        self.settle(index);
+        self.groups.closed(me, session);
+    }
+
+    /// All clients of a host join all groups; for scenarios.
+    pub fn clients_join(&mut self, index: usize) {
+        let host = &mut self.hosts[index];
+        let local = host.clock.local(self.now);
+        let Some(life) = &mut host.life else { return };
+        for session in life.clients.sessions.map(Session) {
+            for group in GROUPS.into_iter().filter_map(|name| GroupName::new(name).ok()) {
+                let request = GroupRequest::Join { group, pid: pid(session) };
+                _ = life.node.handle_client(local, session, request);
+            }
+        }
+        self.settle(index);
+    }
+
+    /// A client of a host is told something.
+    pub(super) fn client_hears(
+        &mut self,
+        index: usize,
+        session: Session,
+        event: GroupEvent,
+    ) -> Check {
+        let host = &self.hosts[index];
+        match host.me().filter(|_| host.observed) {
+            Some(me) => self.groups.told(me, session, pid(session), event),
+            None => Ok(()),
+        }
+    }
+
+    /// After a step of the node of a host.
+    pub(super) fn look_at_groups(&mut self, index: usize) {
+        let host = &self.hosts[index];
+        let Some(life) = host.life.as_ref().filter(|_| host.observed) else { return };
+        let check = self.groups.look(life.me, life.view.as_deref(), &life.node);
+        self.checked(check);
+    }
+
+    /// The living members of the view of a host list the same groups.
+    pub(super) fn groups_at_rest(&self, index: usize) -> Check {
+        let Some(view) = self.hosts[index].view() else { return Ok(()) };
+        let lives = self.hosts.iter().filter_map(|host| host.life.as_ref());
+        let members = lives.filter(|life: &&Life| view.contains(&life.me));
+        groups::at_rest(members.map(|life| (life.me, &life.node)))
+    }
+}
