@@ -120,6 +120,7 @@ fn about_to_lose(dead: Place, senders: [Place; 2], fault: Fault) -> World {
 fn about_to_join(fault: Fault) -> World {
     let mut world = formed(NODES - 1, fault);
     world.send(0, 1);
+    world.let_arrive(|frame| matches!(frame, Frame::Data(_)));
     world.send(1, 2);
     world.begin_quietly(NODES - 1);
     world
