@@ -14,6 +14,7 @@
 //! | [`node`] | one daemon: start, kill, stop, what its tools print |
 //! | [`cluster`] | a lab with a daemon on each node, and bounded waiting |
 //! | [`load`] | `cman_bench` on the nodes, and what it saw |
+//! | [`ordered`] | members that remember all they saw, and what must hold of that |
 //! | [`report`] | what `cman_tool --json` prints, as types |
 //! | [`events`] | the stream of `cman_tool events --json`, gathered in the background |
 //! | [`watch`] | the streams of several nodes, and what changed in them |
@@ -61,6 +62,7 @@ pub mod lab;
 pub mod lease;
 pub mod load;
 pub mod node;
+pub mod ordered;
 pub mod random;
 pub mod report;
 pub mod rows;

@@ -46,7 +46,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("cman-io", &["cman-proto", "cman-node"]),
     ("cman_tool", &["cman-proto", "cman-node"]),
     ("cman-sim", &["cman-io", "tokio"]),
-    ("cman-e2e", &["cman-proto", "cman-node", "cman-io"]),
+    ("cman-e2e", &["cman-proto", "cman-node"]),
 ];
 
 /// What no crate that decides may be built with, however indirectly: sockets, clocks, chance.

@@ -15,16 +15,22 @@
 //! | [`strangers`] | datagrams of others, and nodes that may not join |
 //! | [`restart`] | `kill -9` and at once a new start |
 //! | [`storm`] | faults of every kind at random |
+//! | [`soak`] | the same with messages from all nodes |
+//! | [`one_bad_path`] | a path cut one way while messages flow |
+//! | [`slow`] | a daemon that sleeps while messages flow |
 //! | [`idle`] | what doing nothing costs |
 
 pub mod failure;
 pub mod formation;
 pub mod idle;
 pub mod leave;
+pub mod one_bad_path;
 pub mod partition;
 pub mod paths;
 pub mod restart;
 pub mod restless;
+pub mod slow;
+pub mod soak;
 pub mod stalls;
 pub mod storm;
 pub mod strangers;

@@ -12,6 +12,7 @@ mod groups;
 mod leave;
 mod multicast;
 mod network;
+mod ordered;
 mod partition;
 mod paths;
 mod quorum;
