@@ -16,7 +16,7 @@ use std::{
 const SEEDS_FIXED: &str = "1000";
 
 /// Seeds that this run alone simulates, in the hope of something new.
-const SEEDS_FRESH: &str = "60";
+const SEEDS_FRESH: &str = "30";
 
 /// Seeds with a fault that never ends, and the first of them. Seed 18 of this kind is known to
 /// break the promise of few views: a chain of eight nodes, five views in its first minute.
