@@ -1,7 +1,7 @@
 //! `model`: all interleavings of one view change, built as it has to be.
 
-use crate::{repository, runner::in_shell};
-use anyhow::{Context, Result, bail};
+use crate::{repository, runner::in_terminal};
+use anyhow::Result;
 use std::process::Command;
 
 /// What `cargo xtask model` takes.
@@ -14,19 +14,11 @@ pub(crate) struct Options {
 
 /// The explorer with these arguments: release speed, assertions on.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = repository::cargo();
-    command.args(["run", "--quiet", "--profile", "sim", "--package", "cman-model", "--"]);
-    command.args(arguments);
-    command
+    repository::checked_program("cman-model", arguments)
 }
 
 /// Runs it.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let arguments: Vec<&str> = options.arguments.iter().map(String::as_str).collect();
-    let mut command = command(&arguments);
-    let status = command.status().context("cannot run cargo")?;
-    if !status.success() {
-        bail!("`{}` failed", in_shell(&command));
-    }
-    Ok(())
+    in_terminal(&mut command(&arguments))
 }

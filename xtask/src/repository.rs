@@ -20,6 +20,14 @@ pub(crate) fn cargo() -> Command {
     command
 }
 
+/// A program of this repository with these arguments: release speed, assertions on.
+pub(crate) fn checked_program(package: &str, arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--profile", "sim", "--package", package, "--"]);
+    command.args(arguments);
+    command
+}
+
 /// Where cargo puts what it builds.
 pub(crate) fn target() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR") {

@@ -76,6 +76,15 @@ impl Runner {
     }
 }
 
+/// Runs a command of cargo that keeps the terminal.
+pub(crate) fn in_terminal(command: &mut Command) -> Result<()> {
+    let status = command.status().context("cannot run cargo")?;
+    if !status.success() {
+        bail!("`{}` failed", in_shell(command));
+    }
+    Ok(())
+}
+
 /// A command as one would type it, in the root of the repository.
 pub(crate) fn in_shell(command: &Command) -> String {
     let mut words = Vec::new();

@@ -1,7 +1,7 @@
 //! `sim`: the simulator, built as it has to be.
 
-use crate::{repository, runner::in_shell};
-use anyhow::{Context, Result, bail};
+use crate::{repository, runner::in_terminal};
+use anyhow::Result;
 use std::process::Command;
 
 /// What `cargo xtask sim` takes.
@@ -14,21 +14,13 @@ pub(crate) struct Options {
 
 /// The simulator with these arguments: release speed, assertions on.
 pub(crate) fn command(arguments: &[&str]) -> Command {
-    let mut command = repository::cargo();
-    command.args(["run", "--quiet", "--profile", "sim", "--package", "cman-sim", "--"]);
-    command.args(arguments);
-    command
+    repository::checked_program("cman-sim", arguments)
 }
 
 /// Runs it.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let arguments = with_verb(&options.arguments);
-    let mut command = command(&arguments);
-    let status = command.status().context("cannot run cargo")?;
-    if !status.success() {
-        bail!("`{}` failed", in_shell(&command));
-    }
-    Ok(())
+    in_terminal(&mut command(&arguments))
 }
 
 /// `--seeds 5` alone means `run --seeds 5`.

@@ -33,8 +33,7 @@ pub(crate) fn run(run_dir: &Path, options: &Receive) -> Result<Report, Failure> 
             Some(message) => {
                 last = Instant::now();
                 first.get_or_insert(last);
-                throughput.messages += 1;
-                throughput.bytes += u64::try_from(message.payload.len()).unwrap_or(0);
+                throughput.add(&message.payload);
                 if let Some(age) = clock.age(&message.payload) {
                     latencies.add(age);
                 }

@@ -34,6 +34,12 @@ pub(crate) struct Throughput {
 }
 
 impl Throughput {
+    /// One more message came.
+    pub(crate) fn add(&mut self, payload: &[u8]) {
+        self.messages += 1;
+        self.bytes += u64::try_from(payload.len()).unwrap_or(0);
+    }
+
     /// Something a second; zero if it took no time.
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     fn rate(self, amount: u64) -> f64 {

@@ -140,8 +140,7 @@ impl<'a> Sender<'a> {
             return;
         }
         self.last = Instant::now();
-        self.throughput.messages += 1;
-        self.throughput.bytes += u64::try_from(message.payload.len()).unwrap_or(0);
+        self.throughput.add(&message.payload);
         if let Some(age) = self.clock.age(&message.payload) {
             self.latencies.add(age);
         }

@@ -120,7 +120,7 @@ fn listen(path: &Path, mode: u32, made: &mut Vec<PathBuf>) -> io::Result<UnixLis
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::net::UnixStream;
+    use std::os::unix::net::{UnixListener, UnixStream};
 
     fn names(path: &Path) -> Vec<String> {
         let names = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
@@ -129,14 +129,20 @@ mod tests {
         names
     }
 
+    /// A run directory with all that a start makes in it.
+    fn started(path: &Path) -> (RunDir, (UnixListener, UnixListener)) {
+        let mut run_dir = RunDir::acquire(path).unwrap();
+        fs::write(run_dir.place_of_lease_page().join(LEASE_PAGE), "").unwrap();
+        run_dir.write_pid().unwrap();
+        let listeners = run_dir.listen().unwrap();
+        (run_dir, listeners)
+    }
+
     #[test]
     fn after_a_life_only_the_lock_and_the_lease_page_stay() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run/cman");
-        let mut run_dir = RunDir::acquire(&path).unwrap();
-        fs::write(run_dir.place_of_lease_page().join(LEASE_PAGE), "").unwrap();
-        run_dir.write_pid().unwrap();
-        let _listeners = run_dir.listen().unwrap();
+        let (mut run_dir, _listeners) = started(&path);
         run_dir.keep();
         let mode = |name| fs::metadata(path.join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(PUBLIC_SOCKET), mode(ADMIN_SOCKET)), (0o660, 0o600));
@@ -150,10 +156,7 @@ mod tests {
     fn after_a_failed_start_nothing_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("run/cman");
-        let mut run_dir = RunDir::acquire(&path).unwrap();
-        fs::write(run_dir.place_of_lease_page().join(LEASE_PAGE), "").unwrap();
-        run_dir.write_pid().unwrap();
-        let _listeners = run_dir.listen().unwrap();
+        let (run_dir, _listeners) = started(&path);
         drop(run_dir);
         assert_eq!(names(dir.path()), [""; 0]);
     }

@@ -5,9 +5,9 @@ use cman_io::{
     clock,
     udp::{self, UdpSockets},
 };
-use cman_node::{Destination, Lane, Transmit};
+use cman_node::{Destination, Transmit};
 use cman_types::Instant;
-use std::{io, net::SocketAddr};
+use std::io;
 
 /// Sends datagrams; what cannot be sent is lost, as it could be anywhere else on its way.
 #[derive(Debug, Default)]
@@ -20,7 +20,7 @@ impl Transmitter {
         let Transmit { to, lane, bytes } = transmit;
         let destination = match to {
             Destination::Multicast => udp::Destination::Group,
-            Destination::Unicast(control) => udp::Destination::Node(address_on(*control, *lane)),
+            Destination::Unicast(control) => udp::Destination::Node(lane.address_of(*control)),
         };
         match sockets.send(io_lane(*lane), destination, bytes) {
             Ok(()) => {}
@@ -39,13 +39,5 @@ impl Transmitter {
     /// Logs a failure, in moderation.
     pub(crate) fn complain(&mut self, now: Instant, what: &str, error: &io::Error) {
         self.failures.complain(now, || format!("{what}: {error}"));
-    }
-}
-
-/// The port of a lane at a node that is known by its control port.
-fn address_on(control: SocketAddr, lane: Lane) -> SocketAddr {
-    match lane {
-        Lane::Control => control,
-        Lane::Data => SocketAddr::new(control.ip(), control.port().saturating_sub(1)),
     }
 }

@@ -226,13 +226,14 @@ fn chunks_are_put_together() {
     assert_eq!(connection.recorder().unwrap(), [1, 2, 3]);
 }
 
+fn shutdown() -> EventMessage {
+    let event = Event::Shutdown(ShutdownEvent { text: "told to".into() });
+    EventMessage { at: 1, monotonic_ns: 2, event }
+}
+
 #[test]
 fn events_come_until_the_daemon_closes_and_unknown_ones_are_skipped() {
-    let event = EventMessage {
-        at: 1,
-        monotonic_ns: 2,
-        event: Event::Shutdown(ShutdownEvent { text: "told to".into() }),
-    };
+    let event = shutdown();
     let sent = event.clone();
     let (connection, _daemon, _dir) = connected(move |_| {
         vec![
@@ -251,11 +252,7 @@ fn events_come_until_the_daemon_closes_and_unknown_ones_are_skipped() {
 
 #[test]
 fn whoever_polls_the_descriptor_takes_what_has_arrived() {
-    let event = EventMessage {
-        at: 1,
-        monotonic_ns: 2,
-        event: Event::Shutdown(ShutdownEvent { text: "told to".into() }),
-    };
+    let event = shutdown();
     let sent = event.clone();
     let (connection, _daemon, _dir) = connected(move |_| {
         thread::sleep(Duration::from_millis(50));

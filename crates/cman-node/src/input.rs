@@ -13,6 +13,26 @@ pub enum Lane {
     Data,
 }
 
+impl Lane {
+    /// Where a node is on this lane that is known by its control address.
+    #[must_use]
+    pub const fn address_of(self, mut control: SocketAddr) -> SocketAddr {
+        if matches!(self, Self::Data) {
+            control.set_port(control.port().saturating_sub(1));
+        }
+        control
+    }
+
+    /// The control address of a node from which something came on this lane.
+    #[must_use]
+    pub const fn control_address(self, mut source: SocketAddr) -> SocketAddr {
+        if matches!(self, Self::Data) {
+            source.set_port(source.port().saturating_add(1));
+        }
+        source
+    }
+}
+
 /// One configured node, as far as the protocol cares.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Peer {

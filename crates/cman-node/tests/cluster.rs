@@ -15,14 +15,6 @@ fn node_id(id: u32) -> NodeId {
     NodeId::new(id).unwrap()
 }
 
-/// Where a datagram of a lane comes from: data from the port below.
-fn source(mut control: SocketAddr, lane: Lane) -> SocketAddr {
-    if lane == Lane::Data {
-        control.set_port(control.port() - 1);
-    }
-    control
-}
-
 fn address(id: u32) -> SocketAddr {
     format!("10.0.0.{id}:5405").parse().unwrap()
 }
@@ -97,7 +89,7 @@ impl Bus {
                 if meant {
                     let multicast = transmit.to == Destination::Multicast;
                     let bytes = transmit.bytes.clone();
-                    let from = (source(address(id), transmit.lane), transmit.lane);
+                    let from = (transmit.lane.address_of(address(id)), transmit.lane);
                     self.flying.push((at, other, from, multicast, bytes));
                 }
             }

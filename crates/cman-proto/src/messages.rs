@@ -84,9 +84,7 @@ impl Engine {
         let Some(id) = member.map(|member| member.id).filter(|_| judges) else {
             return;
         };
-        let mut changes = Changes::default();
-        changes.note(node, Reason::Lagging, self.me().node, core::time::Duration::ZERO);
-        self.propose_without(now, &BTreeSet::from([id]), changes);
+        self.put_out_lagging(now, id);
         self.settle(now);
     }
 
@@ -140,6 +138,10 @@ impl Engine {
         let Messages::Open(stream) = &self.messages else { return };
         let Some(index) = stream.lagging(now) else { return };
         let Some(id) = self.id_at(index) else { return };
+        self.put_out_lagging(now, id);
+    }
+
+    fn put_out_lagging(&mut self, now: Instant, id: MemberId) {
         let mut changes = Changes::default();
         changes.note(id.node, Reason::Lagging, self.me().node, core::time::Duration::ZERO);
         self.propose_without(now, &BTreeSet::from([id]), changes);

@@ -290,7 +290,7 @@ impl Gate {
         if sender == self.me {
             return Ok(Vec::new());
         }
-        let address = control_address(from, lane);
+        let address = lane.control_address(from);
         if header.encrypted != self.cipher.is_encrypted()
             || header.key_id != self.cipher.key_id()
             || header.lane != number(lane)
@@ -404,12 +404,4 @@ const fn number(lane: Lane) -> u8 {
         Lane::Control => 0,
         Lane::Data => 1,
     }
-}
-
-/// The control address of a node from the source of a datagram: data comes from the port below.
-fn control_address(mut from: SocketAddr, lane: Lane) -> SocketAddr {
-    if lane == Lane::Data {
-        from.set_port(from.port().saturating_add(1));
-    }
-    from
 }

@@ -143,14 +143,22 @@ impl Engine {
     pub(crate) fn on_commit(&mut self, now: Instant, from: MemberId, commit: &Commit) {
         let Some(frozen) = self.answering(from, commit.ballot) else { return };
         frozen.progress = now;
-        if let Some(at) = self.pending.iter().position(|p| p.propose.ballot == commit.view) {
-            let Pending { propose, plan } = self.pending.swap_remove(at);
-            let frozen = std::mem::replace(&mut self.phase, Phase::Ended);
-            self.install(now, &propose, &plan, Duration::ZERO, Duration::ZERO);
-            self.phase = frozen;
-            self.freeze_stream();
-        }
+        self.install_pending(now, commit.view);
         self.answer_again(now, from, commit.ballot);
+    }
+
+    /// Completes a view that this node confirmed, and goes on with the ballot under way.
+    /// Whether there was one.
+    pub(crate) fn install_pending(&mut self, now: Instant, view: ViewId) -> bool {
+        let Some(at) = self.pending.iter().position(|p| p.propose.ballot == view) else {
+            return false;
+        };
+        let Pending { propose, plan } = self.pending.swap_remove(at);
+        let frozen = std::mem::replace(&mut self.phase, Phase::Ended);
+        self.install(now, &propose, &plan, Duration::ZERO, Duration::ZERO);
+        self.phase = frozen;
+        self.freeze_stream();
+        true
     }
 
     pub(crate) fn on_recover(&mut self, now: Instant, from: MemberId, recover: Recover) {

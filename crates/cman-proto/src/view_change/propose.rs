@@ -241,12 +241,9 @@ impl Engine {
 
     /// This proposer itself is one install behind.
     fn commit_here(&mut self, now: Instant, view: ViewId) {
-        let Some(at) = self.pending.iter().position(|p| p.propose.ballot == view) else { return };
-        let Pending { propose, plan } = self.pending.swap_remove(at);
-        let frozen = std::mem::replace(&mut self.phase, Phase::Ended);
-        self.install(now, &propose, &plan, Duration::ZERO, Duration::ZERO);
-        self.phase = frozen;
-        self.freeze_stream();
+        if !self.install_pending(now, view) {
+            return;
+        }
         let me = self.me();
         let Phase::Frozen(frozen) = &self.phase else { return };
         let own = self.make_flush(now, &frozen.propose);

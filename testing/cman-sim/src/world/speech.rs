@@ -1,7 +1,6 @@
 //! Nodes send messages: when, how large, and how safe.
 
 use cman_node::{Deliver, Message};
-use cman_types::NodeId;
 use core::time::Duration;
 
 use super::{Happening, World};
@@ -109,11 +108,5 @@ impl World {
         let members: Vec<_> = view.ids().collect();
         self.messages.at_rest(&members)?;
         self.groups_at_rest(index)
-    }
-
-    /// The node id of a host, for messages to people.
-    #[must_use]
-    pub fn node_of(&self, index: usize) -> NodeId {
-        self.hosts[index].node
     }
 }

@@ -56,7 +56,7 @@ impl World {
             let datagram = Rc::new(Datagram {
                 host: Some(index),
                 sent_at: self.now,
-                from: source(self.hosts[index].address, transmit.lane),
+                from: transmit.lane.address_of(self.hosts[index].address),
                 lane: transmit.lane,
                 multicast: transmit.to == Destination::Multicast,
                 bytes: transmit.bytes,
@@ -388,12 +388,4 @@ fn note_heard(host: &mut crate::host::Host, peek: &Peek, local: Instant) {
             *heard = local;
         }
     }
-}
-
-/// Where a datagram of a lane comes from: data from the port below.
-fn source(mut control: core::net::SocketAddr, lane: Lane) -> core::net::SocketAddr {
-    if lane == Lane::Data {
-        control.set_port(control.port().saturating_sub(1));
-    }
-    control
 }
