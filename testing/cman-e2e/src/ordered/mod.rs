@@ -5,7 +5,7 @@
 //! | [`life`] | what one member sent and saw |
 //! | [`resident`] | a member on a node, that begins a new life when its daemon does |
 //! | [`residents`] | one on each node of a cluster |
-//! | [`check`] | what must hold of all lives together |
+//! | [`mod@check`] | what must hold of all lives together |
 
 pub mod check;
 pub mod life;
