@@ -13,7 +13,7 @@
 //! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
 //! | [`sandbox`] | `sandbox`: a cluster to look at |
 //! | [`dist`] | `dist`: the Debian package |
-//! | [`bench`] | `bench`: cman beside corosync |
+//! | [`mod@bench`] | `bench`: cman beside corosync |
 //! | [`packages`] | installing what a task needs |
 //! | [`repository`] | where things are |
 #![forbid(unsafe_code)]
