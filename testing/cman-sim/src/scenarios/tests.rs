@@ -40,6 +40,7 @@ groups! {
     lives: "restart-" | "state-" | "replayed-" | "lonely-";
     strangers: "duplicate-node" | "wrong-" | "old-config" | "new-config" | "not-configured";
     stories: "story-";
+    groups: "ghost-";
     quorum: "lease-" | "forgotten-" | "short-" | "slow-" | "dead-between" | "two-hubs" | "deputy-"
         | "queued-" | "two-node" | "wait-for-all";
 }
