@@ -74,6 +74,12 @@ const FAULTS_MAX: u32 = 90;
 /// Least time of a run.
 const SPAN_MIN: Duration = Duration::from_secs(60);
 
+/// Least number of messages of a run whose nodes talk.
+const MESSAGES_MIN: u64 = 1_000;
+
+/// The time between two messages of a host that makes up for what was not said.
+const HURRY: Duration = Duration::from_millis(10);
+
 /// How long the longest hold-down lasts; see [`liveness_bound`].
 const HOLD_MAX: Duration = Duration::from_secs(60);
 
@@ -141,7 +147,8 @@ fn draw_cluster(prng: &mut Prng, nodes: usize) -> Cluster {
     cluster
 }
 
-fn draw_options(prng: &mut Prng, order: &Order, token: Duration) -> Options {
+fn draw_options(prng: &mut Prng, order: &Order, cluster: &Cluster) -> Options {
+    let (nodes, token) = (cluster.votes.len(), cluster.token);
     let micros = |prng: &mut Prng, most| Duration::from_micros(prng.below(most));
     let mut quality = Quality::QUIET;
     if prng.below(4) == 0 {
@@ -166,14 +173,17 @@ fn draw_options(prng: &mut Prng, order: &Order, token: Duration) -> Options {
         log: order.log,
         live: order.live,
         frames: order.frames,
-        talk: Some(draw_talk(prng)).filter(|_| !order.silent),
+        talk: Some(draw_talk(prng, nodes)).filter(|_| !order.silent),
     }
 }
 
-/// How much is said: each run some thousand messages.
-fn draw_talk(prng: &mut Prng) -> Talk {
+/// How much is said: in most runs not much more than [`MESSAGES_MIN`], because many short
+/// histories find more than a few long ones; in some, enough for full windows.
+fn draw_talk(prng: &mut Prng, nodes: usize) -> Talk {
     let mut talk = Talk::plain();
-    talk.gap = Duration::from_millis(20 + prng.below(250));
+    let wanted = if prng.below(8) == 0 { 6_000 } else { MESSAGES_MIN } + prng.below(MESSAGES_MIN);
+    let host_time = SPAN_MIN * u32::try_from(nodes).unwrap_or(1);
+    talk.gap = Duration::from_nanos(nanos(host_time) / wanted);
     if prng.below(4) == 0 {
         talk.small = 3000;
     }
@@ -204,7 +214,7 @@ pub fn run(order: &Order) -> Outcome {
     let nodes = order.nodes.unwrap_or_else(|| draw_nodes(order.seed));
     let mut prng = Prng::new(order.seed.wrapping_mul(64) + nodes as u64);
     let cluster = draw_cluster(&mut prng, nodes);
-    let options = draw_options(&mut prng, order, cluster.token);
+    let options = draw_options(&mut prng, order, &cluster);
     let mut world = World::new(cluster, options);
     let check = live(&mut world, &mut prng, order.only);
     Outcome {
@@ -232,8 +242,20 @@ fn live(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
     // Nodes that have just started grant nothing for a while.
     world.run_for(token)?;
     stay_quiet(world, token * 3)?;
+    speak_enough(world)?;
     die_quietly(world, prng)?;
     come_to_rest(world)
+}
+
+/// Where few nodes lived to talk, those that do now say the rest.
+fn speak_enough(world: &mut World) -> Check {
+    let Some(usual) = world.talking() else { return Ok(()) };
+    world.talk(Some(Talk { gap: HURRY, ..usual }));
+    while world.messages.accepted < MESSAGES_MIN {
+        world.run_for(HURRY * 10)?;
+    }
+    world.talk(Some(usual));
+    Ok(())
 }
 
 /// Nobody says anything any more: everything that was accepted has arrived everywhere.

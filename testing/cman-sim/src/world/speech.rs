@@ -42,6 +42,12 @@ impl World {
         }
     }
 
+    /// How much is said at present.
+    #[must_use]
+    pub fn talking(&self) -> Option<Talk> {
+        self.options.talk
+    }
+
     pub(super) fn speak_later(&mut self, host: usize) {
         if let Some(talk) = self.options.talk {
             let after = self.prng.below(2 * nanos(talk.gap).max(1));
