@@ -22,7 +22,11 @@ use crate::{
     reach::{Place, Reach},
     stories,
     violation::{Check, Violation},
-    world::{Options, World, deed::Deed, speech::Talk},
+    world::{
+        Options, World,
+        deed::Deed,
+        speech::{BURST_MEAN, Talk},
+    },
 };
 
 /// What to run.
@@ -183,7 +187,7 @@ fn draw_talk(prng: &mut Prng, nodes: usize) -> Talk {
     let mut talk = Talk::plain();
     let wanted = if prng.below(8) == 0 { 6_000 } else { MESSAGES_MIN } + prng.below(MESSAGES_MIN);
     let host_time = SPAN_MIN * u32::try_from(nodes).unwrap_or(1);
-    talk.gap = Duration::from_nanos(nanos(host_time) / wanted);
+    talk.gap = Duration::from_nanos(nanos(host_time) * BURST_MEAN / wanted);
     if prng.below(4) == 0 {
         talk.small = 3000;
     }

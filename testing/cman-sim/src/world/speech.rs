@@ -9,7 +9,8 @@ use crate::{checkers::messages::Phase, clock::nanos, reach::Place, violation::Ch
 /// How much is said.
 #[derive(Clone, Copy, Debug)]
 pub struct Talk {
-    /// The time between two messages of a host, on average.
+    /// The time from one message of a host, or one [burst](BURST_MEAN) of them, to the next, on
+    /// average.
     pub gap: Duration,
     /// Length of most messages, at most, in bytes.
     pub small: usize,
@@ -27,8 +28,11 @@ impl Talk {
     }
 }
 
-/// Most messages that a host says at once.
+/// Most messages that a host says at once. Half of the time it says a single one.
 const BURST_MAX: u64 = 12;
+
+/// How many messages a host says at once on average, rounded up.
+pub const BURST_MEAN: u64 = 4;
 
 impl World {
     /// From now on all hosts send messages, or none any more.
@@ -62,16 +66,14 @@ impl World {
         if self.is_stalled(index) || !self.hosts[index].observed {
             return;
         }
-        let count = if self.prng.below(20) == 0 { 1 + self.prng.below(BURST_MAX) } else { 1 };
+        let count = if self.prng.below(2) == 0 { 1 + self.prng.below(BURST_MAX) } else { 1 };
         for _ in 0..count {
             let most = if self.prng.below(50) == 0 { talk.large } else { talk.small };
             let length = usize::try_from(self.prng.below(most as u64 + 1)).unwrap_or(0);
             let safe = talk.safe && self.prng.below(10) == 0;
             self.say(index, length, safe);
         }
-        if self.prng.below(2) == 0 {
-            self.client_acts(index);
-        }
+        self.client_acts(index);
     }
 
     /// The node of a host is handed one message.
