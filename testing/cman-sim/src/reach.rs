@@ -83,7 +83,7 @@ places! {
     LateHellos, 20, "joins whose hellos came later";
     DeafStarters, 20, "held off nodes that went deaf";
     Echoes, 20, "first words of dead lives said again";
-    HeavySleepers, 10, "coordinators with most votes that slept over and over";
+    HeavySleepers, 3, "coordinators with most votes that slept over and over";
     CutMessages, 20, "large messages cut by a view change";
     LeftBehind, 20, "members whose data socket was dead";
     LiveAfterHeal, 990, "clusters whole again after the faults";
