@@ -147,7 +147,19 @@ impl Engine {
             }
             Phase::Normal(_) => self.member_hears_hello(now, from, via, hello),
             Phase::Candidate(_) if !compatible => self.warn_incompatible(now, from, &hello),
-            Phase::Candidate(_) | Phase::Frozen(_) | Phase::Ended => {}
+            Phase::Frozen(_) => self.frozen_hears_hello(now, from, &hello),
+            Phase::Candidate(_) | Phase::Ended => {}
+        }
+    }
+
+    /// A proposer that says hello as candidate has given its ballot up: those whom it froze need
+    /// not wait for it. A hello from before the ballot has not seen its epoch.
+    fn frozen_hears_hello(&mut self, now: Instant, from: MemberId, hello: &Hello) {
+        let Phase::Frozen(frozen) = &self.phase else { return };
+        let ballot = frozen.propose.ballot;
+        let given_up = hello.kind == HelloKind::Candidate && hello.epoch_seen >= ballot.epoch;
+        if !frozen.proposing() && from == ballot.coordinator && given_up {
+            self.become_candidate(now, self.cfg.timing.share(10));
         }
     }
 
