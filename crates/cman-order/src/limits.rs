@@ -25,15 +25,21 @@ pub(crate) const WINDOW_UNITS_MIN: u64 = 2;
 /// Bytes kept for a member that does not keep up: three seconds at 20 MB/s.
 pub(crate) const REPAIR_BYTES_MAX: usize = 64 * MIB;
 
-/// Runs of order records kept for it: as many as fit in the frames of a view change.
+/// Runs of order records kept for it.
 pub(crate) const REPAIR_RUNS_MAX: usize = 1 << 16;
 
 /// Bytes of units that a member holds. The repair buffer and full windows fit; beyond it only what
 /// has an order record is taken, and nobody gives it one.
 pub(crate) const STORE_BYTES_MAX: usize = REPAIR_BYTES_MAX + 32 * MIB;
 
-/// Runs of order records that a member keeps, whatever it is sent.
-pub(crate) const STORE_RUNS_MAX: usize = 4 * REPAIR_RUNS_MAX;
+/// Runs of order records that a member keeps, whatever it is sent: what windows hold comes on top
+/// of a full repair buffer. What two members keep fits in the plan of a view change, at some four
+/// bytes each.
+pub(crate) const STORE_RUNS_MAX: usize = 2 * REPAIR_RUNS_MAX;
+
+/// Ranges of units beyond gaps that a member tells of in a view change. What is beyond is as good
+/// as lost on its way.
+pub(crate) const RANGES_TOLD_MAX: usize = 1 << 15;
 
 /// Runs of order records kept that do not follow on yet.
 pub(crate) const LATER_RUNS_MAX: usize = 4096;

@@ -1,7 +1,10 @@
 //! What is held of a view: units, and the order records that give them their places.
 
 use crate::{
-    limits::{REPAIR_BYTES_MAX, REPAIR_RUNS_MAX, STORE_BYTES_MAX, UNIT_BYTES_MAX, UNIT_OVERHEAD},
+    limits::{
+        RANGES_TOLD_MAX, REPAIR_BYTES_MAX, REPAIR_RUNS_MAX, STORE_BYTES_MAX, UNIT_BYTES_MAX,
+        UNIT_OVERHEAD,
+    },
     records::{Added, Cursor, Records},
     units::{Taken, Units},
 };
@@ -140,12 +143,17 @@ impl Store {
         }
     }
 
-    /// What a view change needs to know: all that is not freed. R-23.
+    /// What a view change needs to know: all that is not freed..
     pub(crate) fn holdings(&self, delivered: u64, stable: u64) -> Holdings {
         let mut units = Vec::new();
+        let mut beyond_gaps = RANGES_TOLD_MAX;
         for (sender, of_sender) in (0..).zip(&self.units) {
+            // The first range has all that may have been delivered, and all own units.
             let ranges = of_sender.ranges();
-            units.extend(ranges.into_iter().map(|(first, last)| (sender, first, last)));
+            let told = ranges.len().min(1 + beyond_gaps);
+            beyond_gaps -= told.saturating_sub(1);
+            let ranges = ranges.into_iter().take(told);
+            units.extend(ranges.map(|(first, last)| (sender, first, last)));
         }
         Holdings { delivered, stable, units, records: self.records.all().collect() }
     }
@@ -159,7 +167,12 @@ pub(crate) const fn charge(size: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cman_wire::frame::Run;
+    use crate::limits::{AHEAD_MAX, STORE_RUNS_MAX};
+    use cman_types::{Basis, Epoch, Incarnation, MemberId, NodeId, Salt, ViewId};
+    use cman_wire::{
+        Frame, MESSAGE_MAX, codec,
+        frame::{Flush, Run},
+    };
 
     fn run(first: u64, sender: u16, from: u64, count: u32) -> Ordered {
         Ordered { first, run: Run { sender, from, count } }
@@ -202,6 +215,63 @@ mod tests {
         assert_eq!(holdings.records, [run(2, 0, 2, 1), run(3, 1, 1, 1)]);
         store.free(3);
         assert_eq!(store.bytes(), charge(4));
+    }
+
+    /// a receiver would not take a longer answer.
+    #[test]
+    fn all_that_a_store_can_hold_fits_a_message() {
+        let members = 32;
+        let mut store = Store::new(members);
+        // Every run is of one unit, and of each sender every second unit is missing behind those.
+        let senders = || (0..).take(members);
+        let mut first = 0;
+        'full: for unit in 1.. {
+            for sender in senders() {
+                first += 1;
+                store.insert(sender, unit, &Bytes::new());
+                if store.order(run(first, sender, unit, 1)) == Added::Refused {
+                    break 'full;
+                }
+            }
+        }
+        for sender in senders() {
+            let whole = store.units(sender).unwrap().whole();
+            for unit in (whole + 2..whole + AHEAD_MAX).step_by(2) {
+                store.insert(sender, unit, &Bytes::new());
+            }
+        }
+        let holdings = store.holdings(0, 0);
+        assert_eq!(holdings.records.len(), STORE_RUNS_MAX);
+        assert_eq!(holdings.units.len(), members + RANGES_TOLD_MAX);
+        for sender in senders() {
+            let whole = store.units(sender).unwrap().whole();
+            assert!(holdings.units.contains(&(sender, 1, whole)), "{sender}: all that is whole");
+        }
+        assert!(size(holdings) < MESSAGE_MAX * 3 / 4);
+    }
+
+    fn size(holdings: Holdings) -> usize {
+        let id = MemberId {
+            node: NodeId::new(1).unwrap(),
+            incarnation: Incarnation(1),
+            salt: Salt::default(),
+        };
+        let flush = Flush {
+            ballot: ViewId { epoch: Epoch(1), coordinator: id },
+            origin: None,
+            pending: Vec::new(),
+            epoch_seen: Epoch(1),
+            basis: Basis::default(),
+            removed_self: false,
+            fresh: false,
+            hub_leases: Vec::new(),
+            promised: Vec::new(),
+            index: 0,
+            holdings,
+        };
+        let mut bytes = Vec::new();
+        codec::encode(&Frame::Flush(flush), &mut bytes);
+        bytes.len()
     }
 
     #[test]

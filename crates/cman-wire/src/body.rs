@@ -18,8 +18,7 @@ use cman_types::{
 };
 use core::{net::SocketAddr, time::Duration};
 
-/// Most units, order records or places of a plan in one frame; the size of a message bounds them
-/// before this does.
+/// Most ranges of units, or runs, in one frame; the size of a message bounds them before this does.
 const UNITS_MAX: usize = 1 << 17;
 
 record!(Beat {
@@ -106,7 +105,6 @@ record!(Propose {
     changes: Vec<Change>,
 });
 record!(Run { sender: u16, from: u64, count: u32 });
-record!(Ordered { first: u64, run: Run });
 record!(Holdings {
     delivered: u64,
     stable: u64,
@@ -214,5 +212,4 @@ items! {
     (NodeId, Duration): "leases", NODES_MAX;
     (u16, u64, u64): "units", UNITS_MAX;
     Run: "runs", UNITS_MAX;
-    Ordered: "order records", UNITS_MAX;
 }

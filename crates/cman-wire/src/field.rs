@@ -146,7 +146,7 @@ impl<T: Item> Field for Vec<T> {
 }
 
 /// A count that does not fit stands for more than any limit, so the reader refuses it.
-fn write_count(count: usize, out: &mut Vec<u8>) {
+pub(crate) fn write_count(count: usize, out: &mut Vec<u8>) {
     u32::try_from(count).unwrap_or(u32::MAX).write(out);
 }
 

@@ -18,6 +18,7 @@ pub mod error;
 mod field;
 pub mod frame;
 pub mod header;
+mod order_records;
 pub mod parts;
 mod reader;
 #[cfg(test)]

@@ -12,7 +12,8 @@ use std::collections::{BTreeMap, btree_map::Entry};
 /// The kind of a part, among the kinds of frames.
 pub(crate) const KIND: u8 = 64;
 
-/// Largest body of a frame, in bytes: a plan for a full repair buffer, with room to spare.
+/// Largest body of a frame, in bytes: what a member tells of a full repair buffer, and how one view
+/// ends, with room to spare.
 pub const MESSAGE_MAX: usize = 2 * 1024 * 1024;
 
 /// Frames of one sender that may be incomplete at a time.

@@ -2,7 +2,10 @@
 //! end.
 
 use cman_types::{Basis, Member, MemberId, NodeId, NodeSet, ViewId};
-use cman_wire::frame::{Flush, Lineage, Plan, Propose};
+use cman_wire::{
+    Frame, MESSAGE_MAX, codec,
+    frame::{Flush, Lineage, Plan, Propose, Recover},
+};
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -98,6 +101,38 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
     }
 }
 
+/// What stands around a frame in a relay, and in front of its body.
+const AROUND: usize = 128;
+
+/// The frames that tell a plan: the whole plan in one, or if that is too long for a message, one
+/// for each lineage. A member needs to know of no other lineage than its own.
+pub(super) fn tell(ballot: ViewId, plan: &Plan) -> Vec<Recover> {
+    let whole = Recover { ballot, plan: plan.clone() };
+    if fits(&whole) {
+        return vec![whole];
+    }
+    let Plan { basis, not_readmitted, fresh, promised, lineages } = whole.plan;
+    let of = |lineage| Plan {
+        basis: basis.clone(),
+        not_readmitted: not_readmitted.clone(),
+        fresh: fresh.clone(),
+        promised,
+        lineages: vec![lineage],
+    };
+    lineages.into_iter().map(|lineage| Recover { ballot, plan: of(lineage) }).collect()
+}
+
+fn fits(recover: &Recover) -> bool {
+    let mut bytes = Vec::new();
+    codec::encode(&Frame::Recover(recover.clone()), &mut bytes);
+    bytes.len() <= MESSAGE_MAX - AROUND
+}
+
+/// Whether the frame tells this node what it needs.
+pub(super) fn tells(recover: &Recover, node: NodeId) -> bool {
+    recover.plan.lineages.iter().any(|lineage| lineage.members.contains(node))
+}
+
 /// The longest promise of any member to a hub that does not come along from the same view, and so
 /// does not vouch for the leases it gave out.
 fn longest_promise(flushes: &BTreeMap<MemberId, Flush>) -> Duration {
@@ -121,3 +156,6 @@ fn merged_basis(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>) -> Basis
     basis.removed.extend(propose.removing.iter());
     basis
 }
+
+#[cfg(test)]
+mod tests;

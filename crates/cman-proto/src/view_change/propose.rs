@@ -3,12 +3,12 @@
 use cman_types::{Instant, Member, MemberId, NodeSet, ViewId};
 use cman_wire::{
     Frame,
-    frame::{Commit, Flush, Install, Nack, NackReason, Propose, Reason, Recover, Recovered},
+    frame::{Commit, Flush, Install, Nack, NackReason, Plan, Propose, Reason, Recovered},
 };
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{build_plan, completion};
+use super::plan::{build_plan, completion, tell, tells};
 use crate::{
     engine::Engine,
     event::To,
@@ -263,10 +263,15 @@ impl Engine {
         frozen.planned = Some(now);
         frozen.progress = now;
         let propose = frozen.propose.clone();
-        let recover = Recover { ballot: propose.ballot, plan: plan.clone() };
-        self.cast(&propose, &Frame::Recover(recover));
+        self.cast_plan(&propose, &plan);
         self.recover_stream(now, &plan);
         self.check_recovered(now);
+    }
+
+    fn cast_plan(&mut self, propose: &Propose, plan: &Plan) {
+        for recover in tell(propose.ballot, plan) {
+            self.cast(propose, &Frame::Recover(recover));
+        }
     }
 
     /// This proposer itself holds everything that the plan asks for.
@@ -323,7 +328,7 @@ impl Engine {
         proposer.deadline = (now + token).min(latest);
         let Some(plan) = proposer.plan.clone() else { return };
         let propose = propose.clone();
-        self.cast(&propose, &Frame::Recover(Recover { ballot: propose.ballot, plan }));
+        self.cast_plan(&propose, &plan);
     }
 
     /// Everybody holds everything: decided.
@@ -375,15 +380,19 @@ impl Engine {
         };
         proposer.resend_at = again;
         let ballot = propose.ballot;
-        let question = match &proposer.plan {
-            None => Frame::Propose(propose.clone()),
-            Some(plan) => Frame::Recover(Recover { ballot, plan: plan.clone() }),
-        };
+        let told = proposer.plan.as_ref().map(|plan| tell(ballot, plan));
+        let propose = propose.clone();
         let committing = proposer.committing.clone();
         for &member in waiting_for {
-            let frame = match committing.get(&member) {
-                Some(&view) => Frame::Commit(Commit { ballot, view }),
-                None => question.clone(),
+            let frame = match (committing.get(&member), &told) {
+                (Some(&view), _) => Frame::Commit(Commit { ballot, view }),
+                (None, None) => Frame::Propose(propose.clone()),
+                (None, Some(told)) => {
+                    let Some(own) = told.iter().find(|told| tells(told, member.node)) else {
+                        continue;
+                    };
+                    Frame::Recover(own.clone())
+                }
             };
             self.send(member, frame);
         }
