@@ -19,7 +19,7 @@ const NAMED_MAX: usize = 4;
 /// What is wrong with a stranger.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum StrangerKind {
-    /// Its node id is not in this node's configuration. Nothing of it is authenticated.
+    /// Its node id is not in this node's configuration. It holds the cluster's key.
     NotConfigured,
     /// It uses this node's own id, and has proved that it is alive and holds the cluster's key.
     SameNodeId,

@@ -207,9 +207,13 @@ impl Neighbourhood {
         }
         let told = self.wait_told(&logs_before, visit)?;
         let length = Duration::from_nanos(now_ns().saturating_sub(since));
-        let lines = told.iter().map(|told| told.lines().count()).max().unwrap_or(0);
         let kinds = if visit.named { LINES_ABOUT_NODES } else { 1 };
         let allowed = kinds * (1 + usize::try_from(length.as_secs() / 10)?);
+        let most = told.iter().max_by_key(|told| told.lines().count()).map_or("", String::as_str);
+        let lines = most.lines().count();
+        if lines > allowed {
+            eprintln!("{what}: the node that said most:\n{most}");
+        }
         Ok(vec![
             Figure::strict("views", changes.views as f64, "views", 0.0).of(what),
             Figure::strict("quorum changes", changes.quorum as f64, "changes", 0.0).of(what),

@@ -124,6 +124,18 @@ fn who_is_not_configured_is_named_every_ten_seconds() {
     assert_eq!(b.strangers(), []);
 }
 
+///
+#[test]
+fn who_is_not_configured_and_has_no_key_is_not_named() {
+    let mut b = gate(life(2, 20));
+    let mut stranger = gate(life(9, 10));
+    let mut said = say(&mut stranger, &[hello(1)]);
+    *said[0].last_mut().unwrap() ^= 1;
+    open(&mut b, at(0), address(9), &said[0]);
+    assert_eq!(b.strangers(), []);
+    assert_eq!(b.rejected().unauthenticated, 1);
+}
+
 #[test]
 fn repeated_datagrams_are_reported_only_in_masses() {
     let (mut a, mut b) = acquainted();
