@@ -4,7 +4,7 @@ use crate::{
     answer,
     context::Context,
     engine::AskError,
-    groups::{call::What, session::Session},
+    groups::{call::What, listing, session::Session},
     outlet::{Outlet, State},
 };
 use cman_ipc::{
@@ -352,6 +352,7 @@ impl Conversation {
             Request::GroupFlush => What::Flush,
             Request::GroupJoin { group, pid } => What::Request(GroupRequest::Join { group, pid }),
             Request::GroupLeave { group } => What::Request(GroupRequest::Leave { group }),
+            Request::GroupList => What::List,
             Request::GroupMembers { group } => What::Members(group),
             request => {
                 for reply in answer::answer(&self.context, request).await {
@@ -364,7 +365,10 @@ impl Conversation {
         let answer = listener.wait(answer, over(&self.outlet, &self.events)).await?;
         // The engine thread has ended.
         let reply = answer.unwrap_or_else(|_| Reply::Error(answer::no_answer(AskError::Ended)));
-        self.reply(listener, reply).await
+        for piece in listing::pieces(reply) {
+            self.reply(listener, piece).await?;
+        }
+        Ok(())
     }
 
     fn session(&mut self) -> &mut Session {

@@ -1,11 +1,13 @@
 //! A daemon that gives canned answers, for tests.
 
 use cman_ipc::{
-    Decoder, GroupConfig, GroupEvent, GroupMessage, Message, Reply, Request, Welcome, encode,
+    Decoder, GroupConfig, GroupEvent, GroupMessage, ListedGroup, Message, Reply, Request, Welcome,
+    encode,
     hello::{Session, VERSIONS},
     paths,
+    reply::GroupListChunk,
 };
-use cman_types::{Incarnation, NodeId, Process, group::Reason};
+use cman_types::{GroupName, Incarnation, NodeId, Process, group::Reason};
 use std::{
     io::{self, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
@@ -71,6 +73,15 @@ pub fn alone(pid: u32) -> impl Fn(Request) -> Vec<Message> + Send + Sync + 'stat
             let left = vec![(Process { node, pid }, Reason::Leave)];
             let config = GroupConfig { group, members: Vec::new(), left, joined: Vec::new() };
             vec![Message::Reply(Reply::Done), Message::Group(GroupEvent::Config(config))]
+        }
+        (Request::GroupList, Some(node)) => {
+            let chunk = |name: &[u8], last| {
+                let groups = GroupName::new(name).into_iter();
+                let members = vec![Process { node, pid }];
+                let listed = groups.map(|group| ListedGroup { group, members: members.clone() });
+                Message::Reply(Reply::GroupList(GroupListChunk { groups: listed.collect(), last }))
+            };
+            vec![chunk(b"chat", false), chunk(b"votes", true)]
         }
         (Request::GroupMembers { .. }, Some(node)) => {
             vec![Message::Reply(Reply::GroupMembers(vec![Process { node, pid }]))]

@@ -64,6 +64,15 @@ pub struct GroupConfig {
     pub joined: Vec<(Process, Reason)>,
 }
 
+/// A group that has members.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListedGroup {
+    /// Which.
+    pub group: GroupName,
+    /// Its members, ascending; at least one.
+    pub members: Vec<Process>,
+}
+
 /// A message to a group. All members see the same ones in the same order.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct GroupMessage {

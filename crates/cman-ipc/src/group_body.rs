@@ -1,7 +1,9 @@
 //! The bodies about groups that are few: written by the serializer, as plain numbers and bytes.
 
-use crate::group::{GroupConfig, GroupRefused};
-use crate::reply::ErrorReply;
+use crate::{
+    group::{GroupConfig, GroupRefused, ListedGroup},
+    reply::{ErrorReply, GroupListChunk},
+};
 use cman_types::{GroupName, NodeId, Process, group::Reason};
 use postcard::Result;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,10 @@ pub(crate) struct PlainConfig {
 
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PlainRefused(PlainName, ErrorReply);
+
+/// Groups with their members, and whether these are the last ones.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PlainList(Vec<(PlainName, Vec<PlainProcess>)>, bool);
 
 const INVALID: postcard::Error = postcard::Error::SerdeDeCustom;
 
@@ -67,6 +73,26 @@ pub(crate) fn plain_processes(processes: &[Process]) -> Vec<PlainProcess> {
 /// Processes that have travelled.
 pub(crate) fn processes(plain: Vec<PlainProcess>) -> Result<Vec<Process>> {
     plain.into_iter().map(Process::try_from).collect()
+}
+
+impl From<&GroupListChunk> for PlainList {
+    fn from(GroupListChunk { groups, last }: &GroupListChunk) -> Self {
+        let plain = |listed: &ListedGroup| {
+            (PlainName::from(&listed.group), plain_processes(&listed.members))
+        };
+        Self(groups.iter().map(plain).collect(), *last)
+    }
+}
+
+impl TryFrom<PlainList> for GroupListChunk {
+    type Error = postcard::Error;
+
+    fn try_from(PlainList(groups, last): PlainList) -> Result<Self> {
+        let listed = |(group, members): (PlainName, Vec<PlainProcess>)| {
+            Ok(ListedGroup { group: group.try_into()?, members: processes(members)? })
+        };
+        Ok(Self { groups: groups.into_iter().map(listed).collect::<Result<_>>()?, last })
+    }
 }
 
 impl From<&GroupConfig> for PlainConfig {

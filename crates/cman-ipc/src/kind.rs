@@ -32,6 +32,8 @@ pub const GROUP_MEMBERS: u16 = 0x0033;
 pub const GROUP_FLUSH: u16 = 0x0034;
 
 /// First number of the events.
+/// Request: see [`Request::GroupList`](crate::Request::GroupList).
+pub const GROUP_LIST: u16 = 0x0035;
 pub const EVENTS: u16 = 0x4000;
 /// Event: a view was installed.
 pub const EVENT_VIEW: u16 = EVENTS + 1;

@@ -61,7 +61,7 @@ mod tests;
 
 pub use event::{Event, EventMessage};
 pub use frame::{DecodeError, Decoder, EncodeError, encode};
-pub use group::{GroupConfig, GroupEvent, GroupMessage, GroupRefused};
+pub use group::{GroupConfig, GroupEvent, GroupMessage, GroupRefused, ListedGroup};
 pub use hello::{Channel, Hello, Welcome};
 pub use message::Message;
 pub use nodes::{NodeStatus, NodesReply};

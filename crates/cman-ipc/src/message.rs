@@ -3,7 +3,7 @@
 use crate::{
     event::{Event, EventMessage},
     group::{self, GroupEvent, NameCache},
-    group_body::{self, PlainConfig, PlainName, PlainProcess, PlainRefused},
+    group_body::{self, PlainConfig, PlainList, PlainName, PlainProcess, PlainRefused},
     hello::{Hello, Welcome},
     kind,
     reply::Reply,
@@ -108,6 +108,7 @@ const fn request_kind(request: &Request) -> u16 {
         Request::GroupFlush => kind::GROUP_FLUSH,
         Request::GroupJoin { .. } => kind::GROUP_JOIN,
         Request::GroupLeave { .. } => kind::GROUP_LEAVE,
+        Request::GroupList => kind::GROUP_LIST,
         Request::GroupMembers { .. } => kind::GROUP_MEMBERS,
         Request::GroupSend { .. } => kind::GROUP_SEND,
         Request::Kill { .. } => kind::KILL,
@@ -126,6 +127,7 @@ const fn reply_kind(reply: &Reply) -> u16 {
         Reply::Done => kind::DONE,
         Reply::Error(_) => kind::ERROR,
         Reply::GroupMembers(_) => kind::REPLY | kind::GROUP_MEMBERS,
+        Reply::GroupList(_) => kind::REPLY | kind::GROUP_LIST,
         Reply::Logs(_) => kind::REPLY | kind::LOGS,
         Reply::Nodes(_) => kind::REPLY | kind::NODES,
         Reply::Recorder(_) => kind::REPLY | kind::RECORDER,
@@ -168,6 +170,7 @@ fn write_request(request: &Request, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
         // A message to a group is not written here.
         Request::GroupFlush
         | Request::GroupSend { .. }
+        | Request::GroupList
         | Request::Logs
         | Request::Nodes
         | Request::Recorder
@@ -187,6 +190,7 @@ fn read_request(kind: u16, body: &[u8]) -> postcard::Result<Message> {
         }
         kind::GROUP_LEAVE => Request::GroupLeave { group: read::<PlainName>(body)?.try_into()? },
         kind::GROUP_MEMBERS => {
+        kind::GROUP_LIST => bodiless(Request::GroupList)?,
             Request::GroupMembers { group: read::<PlainName>(body)?.try_into()? }
         }
         kind::KILL => {
@@ -215,6 +219,7 @@ fn write_reply(reply: &Reply, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
         Reply::GroupMembers(members) => write(&group_body::plain_processes(members), to),
         Reply::Logs(chunk) => write(chunk, to),
         Reply::Nodes(nodes) => write(nodes, to),
+        Reply::GroupList(chunk) => write(&PlainList::from(chunk), to),
         Reply::Recorder(chunk) => write(chunk, to),
         Reply::Status(status) => write(status, to),
         Reply::Version(version) => write(version, to),
@@ -229,6 +234,7 @@ fn read_reply(kind: u16, body: &[u8]) -> postcard::Result<Message> {
             kind::GROUP_MEMBERS => {
                 Reply::GroupMembers(group_body::processes(read::<Vec<PlainProcess>>(body)?)?)
             }
+            kind::GROUP_LIST => Reply::GroupList(read::<PlainList>(body)?.try_into()?),
             kind::LOGS => Reply::Logs(read(body)?),
             kind::NODES => Reply::Nodes(read(body)?),
             kind::RECORDER => Reply::Recorder(read(body)?),

@@ -1,6 +1,6 @@
 //! What the daemon answers.
 
-use crate::{nodes::NodesReply, status::StatusReply};
+use crate::{group::ListedGroup, nodes::NodesReply, status::StatusReply};
 use cman_types::Process;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,8 @@ pub enum Reply {
     Done,
     /// Not done.
     Error(ErrorReply),
+    /// Some of the groups that have members, ascending by name.
+    GroupList(GroupListChunk),
     /// Who is in a group, ascending.
     GroupMembers(Vec<Process>),
     /// Some of the latest log lines, oldest first.
@@ -104,6 +106,16 @@ pub struct RecorderChunk {
     /// The bytes; at most [`CHUNK_MAX`].
     pub bytes: Vec<u8>,
     /// Whether this is the last piece.
+    pub last: bool,
+}
+
+/// Some groups; the chunks in order are all that have members.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupListChunk {
+    /// The groups, ascending by name; of a chunk that is not the only one about [`CHUNK_MAX`]
+    /// bytes.
+    pub groups: Vec<ListedGroup>,
+    /// Whether these are the last ones.
     pub last: bool,
 }
 

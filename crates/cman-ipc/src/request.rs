@@ -28,6 +28,8 @@ pub enum Request {
         /// Which group.
         group: GroupName,
     },
+    /// All groups of the cluster that have members, as of one moment -> `GroupList`, in chunks.
+    GroupList,
     /// Who is in a group, whether this client is or not -> `GroupMembers`.
     GroupMembers {
         /// Which group.
@@ -83,6 +85,7 @@ impl Request {
             | Self::GroupMembers { .. }
             | Self::GroupSend { .. }
             | Self::Logs
+            | Self::GroupList
             | Self::Nodes
             | Self::Status
             | Self::Subscribe

@@ -23,6 +23,8 @@ pub(crate) enum What {
     Close,
     /// Nothing: answered when all calls before it are done.
     Flush,
+    /// Which groups are there, and who is in them?
+    List,
     /// Who is in this group?
     Members(GroupName),
     /// Something that the node decides.

@@ -243,6 +243,7 @@ fn ask(now: Instant, session: u64, host: &mut impl Host, what: &What) -> Result<
     match what {
         What::Close => host.close(now, id),
         What::Flush => {}
+        What::List => return Ok(host.list()),
         What::Members(group) => return Ok(Reply::GroupMembers(host.members(group))),
         // Its parts are shared, not copied.
         What::Request(request) => host.ask(now, id, request.clone())?,

@@ -1,7 +1,8 @@
 //! The node, as far as groups are concerned, and its words in those of clients.
 
+use super::listing;
 use crate::recorder::Recorder;
-use cman_ipc::{ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage};
+use cman_ipc::{ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage, Reply};
 use cman_node::{Node, Refused};
 use cman_services::{GroupError, GroupEvent as NodeEvent, GroupRequest, Session};
 use cman_types::{GroupName, Instant, Process};
@@ -17,6 +18,9 @@ pub(crate) trait Host {
 
     /// A client is gone.
     fn close(&mut self, now: Instant, id: Session);
+
+    /// All groups that have members, as a reply.
+    fn list(&self) -> Reply;
 
     /// Who is in a group, ascending.
     fn members(&self, group: &GroupName) -> Vec<Process>;
@@ -46,6 +50,10 @@ impl Host for Recorded<'_> {
     fn close(&mut self, now: Instant, id: Session) {
         self.record(|recorder| recorder.close(now, id));
         self.node.close_session(now, id);
+    }
+
+    fn list(&self) -> Reply {
+        listing::all(self.node.groups())
     }
 
     fn members(&self, group: &GroupName) -> Vec<Process> {

@@ -19,6 +19,7 @@
 //! | [`call`] | what a client asks of the node |
 //! | [`inbox`], [`outbox`] | the ways between the two threads |
 //! | [`desk`] | the engine thread's side |
+//! | [`listing`] | all groups, for who asks |
 //! | [`sessions`] | the service thread's side: who is who |
 //! | [`session`] | the service thread's side: one client |
 //! | [`host`] | the node, as far as groups are concerned |
@@ -28,6 +29,7 @@ pub(crate) mod call;
 pub(crate) mod desk;
 pub(crate) mod host;
 pub(crate) mod inbox;
+pub(crate) mod listing;
 pub(crate) mod outbox;
 pub(crate) mod session;
 pub(crate) mod sessions;

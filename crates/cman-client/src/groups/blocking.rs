@@ -1,7 +1,7 @@
 //! Groups for programs that wait.
 
 use super::{
-    GroupName, Incoming, Lost, Process,
+    GroupName, Incoming, ListedGroup, Lost, Process,
     talk::{self, OUT_BYTES, READ_BYTES, Talk},
 };
 use crate::{
@@ -90,13 +90,7 @@ impl Groups {
     /// When it is a member already ([`Error::code`] `Exists`), or an earlier membership is not
     /// over yet ([`Error::is_busy`]), or there is no answer.
     pub fn join(&mut self, group: &GroupName) -> Result<(), Error> {
-        let pid = self.talk.me().pid;
-        let was_in = self.talk.is_in(group);
-        let result = self.order(Request::GroupJoin { group: group.clone(), pid });
-        if result.is_err() && !was_in {
-            self.talk.not_joined(group);
-        }
-        result
+        self.ask(self.talk.join(group)).and_then(talk::done)
     }
 
     /// Asks to leave a group. Messages come until the
@@ -105,7 +99,7 @@ impl Groups {
     /// # Errors
     /// When it is no member, or there is no answer.
     pub fn leave(&mut self, group: &GroupName) -> Result<(), Error> {
-        self.order(Request::GroupLeave { group: group.clone() })
+        self.ask(Request::GroupLeave { group: group.clone() }).and_then(talk::done)
     }
 
     /// Who is in a group at present, ascending.
@@ -113,10 +107,16 @@ impl Groups {
     /// # Errors
     /// When there is no answer.
     pub fn members(&mut self, group: &GroupName) -> Result<Vec<Process>, Error> {
-        match self.ask(Request::GroupMembers { group: group.clone() })? {
-            Reply::GroupMembers(members) => Ok(members),
-            _ => Err(Error::Unexpected),
-        }
+        self.ask(Request::GroupMembers { group: group.clone() }).and_then(talk::members)
+    }
+
+    /// All groups of the cluster that have members, with these, ascending: as of one moment, whether
+    /// this process is in any of them or not.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn list(&mut self) -> Result<Vec<ListedGroup>, Error> {
+        self.ask(Request::GroupList).and_then(talk::listed)
     }
 
     /// Asks for events of the cluster as well: views, quorum and the rest, in one order with those
@@ -125,7 +125,7 @@ impl Groups {
     /// # Errors
     /// When there is no answer.
     pub fn subscribe(&mut self) -> Result<(), Error> {
-        self.order(Request::Subscribe)
+        self.ask(Request::Subscribe).and_then(talk::done)
     }
 
     /// Sends a message to all members of a group, this process included. With `safe` it is
@@ -156,7 +156,7 @@ impl Groups {
     /// # Errors
     /// When there is no answer.
     pub fn confirm(&mut self) -> Result<(), Error> {
-        self.order(Request::GroupFlush)
+        self.ask(Request::GroupFlush).and_then(talk::done)
     }
 
     /// Messages of this process that have not come back.
@@ -208,13 +208,6 @@ impl Groups {
                 Err(error) if Instant::now() >= deadline => return Err(error),
                 Err(_) => thread::sleep(AGAIN_AFTER),
             }
-        }
-    }
-
-    fn order(&mut self, request: Request) -> Result<(), Error> {
-        match self.ask(request)? {
-            Reply::Done => Ok(()),
-            _ => Err(Error::Unexpected),
         }
     }
 

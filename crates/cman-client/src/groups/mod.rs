@@ -44,6 +44,8 @@ pub use cman_types::{
     group::{GROUP_MESSAGE_MAX, NameTooLong, Reason},
 };
 
+pub use cman_ipc::ListedGroup;
+
 use cman_ipc::{EventMessage, GroupEvent};
 
 /// Something that arrived.

@@ -3,7 +3,9 @@
 use super::{GROUP_MESSAGE_MAX, GroupName, Incoming, Lost, Process};
 use crate::error::Error;
 use bytes::{Buf, BytesMut};
-use cman_ipc::{Decoder, GroupEvent, Hello, Message, Reply, Request, Welcome, encode, group, kind};
+use cman_ipc::{
+    Decoder, GroupEvent, Hello, ListedGroup, Message, Reply, Request, Welcome, encode, group, kind,
+};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes to say that are kept until there are more.
@@ -26,8 +28,21 @@ pub(super) struct Talk {
     kept_bytes: usize,
     me: Process,
     groups: BTreeSet<GroupName>,
+    /// What waits for its reply.
+    asked: Option<Asked>,
     /// Own messages that were neither refused nor seen.
     unconfirmed: u64,
+}
+
+/// What was asked, as far as the reply means something here.
+#[derive(Debug)]
+enum Asked {
+    /// To be in a group in which this process was not.
+    Join(GroupName),
+    /// Which groups there are; those that were named so far.
+    List(Vec<ListedGroup>),
+    /// Something else.
+    Other,
 }
 
 /// The greeting.
@@ -58,6 +73,7 @@ impl Talk {
             kept_bytes: 0,
             me,
             groups: BTreeSet::new(),
+            asked: None,
             unconfirmed: 0,
         }
     }
@@ -77,23 +93,24 @@ impl Talk {
         self.unconfirmed
     }
 
-    /// Says a request.
+    /// Says a request. It counts as under way until [`Self::reply`] has given its reply.
     pub(super) fn ask(&mut self, request: Request) -> Result<(), Error> {
-        if let Request::GroupJoin { group, .. } = &request {
-            self.groups.insert(group.clone());
-        }
+        let asked = match &request {
+            // Events of the group may come before the reply.
+            Request::GroupJoin { group, .. } if self.groups.insert(group.clone()) => {
+                Asked::Join(group.clone())
+            }
+            Request::GroupList => Asked::List(Vec::new()),
+            _ => Asked::Other,
+        };
+        self.asked = Some(asked);
         self.out.extend_from_slice(&encode(&Message::Request(request))?);
         Ok(())
     }
 
-    /// Whether this process has asked to be in a group and has not left it.
-    pub(super) fn is_in(&self, group: &GroupName) -> bool {
-        self.groups.contains(group)
-    }
-
-    /// A join was refused.
-    pub(super) fn not_joined(&mut self, group: &GroupName) {
-        self.groups.remove(group);
+    /// The request to become a member of a group.
+    pub(super) fn join(&self, group: &GroupName) -> Request {
+        Request::GroupJoin { group: group.clone(), pid: self.me.pid }
     }
 
     /// Says a message.
@@ -145,15 +162,40 @@ impl Talk {
         }
     }
 
-    /// The reply to what was asked, if it has arrived. Keeps what comes before it.
+    /// The reply to what was asked, if all of it has arrived. Keeps what comes before it.
     pub(super) fn reply(&mut self) -> Result<Option<Reply>, Error> {
         loop {
             match self.hear()? {
                 None => return Ok(None),
-                Some(Heard::Reply(Reply::Error(error))) => return Err(Error::Refused(error)),
-                Some(Heard::Reply(reply)) => return Ok(Some(reply)),
                 Some(Heard::Incoming(incoming)) => self.keep(incoming),
+                Some(Heard::Reply(reply)) => {
+                    if let Some(reply) = self.whole(reply)? {
+                        return Ok(Some(reply));
+                    }
+                }
             }
+        }
+    }
+
+    /// What a reply means; none if more of it follows.
+    fn whole(&mut self, reply: Reply) -> Result<Option<Reply>, Error> {
+        match (reply, self.asked.take()) {
+            (Reply::Error(error), asked) => {
+                if let Some(Asked::Join(group)) = asked {
+                    self.groups.remove(&group);
+                }
+                Err(Error::Refused(error))
+            }
+            (Reply::GroupList(mut chunk), Some(Asked::List(mut groups))) => {
+                groups.append(&mut chunk.groups);
+                if chunk.last {
+                    chunk.groups = groups;
+                    return Ok(Some(Reply::GroupList(chunk)));
+                }
+                self.asked = Some(Asked::List(groups));
+                Ok(None)
+            }
+            (reply, _) => Ok(Some(reply)),
         }
     }
 
@@ -205,6 +247,21 @@ impl Talk {
             GroupEvent::Refused(_) => self.unconfirmed = self.unconfirmed.saturating_sub(1),
         }
     }
+}
+
+/// The reply to a request of which there is nothing more to say.
+pub(super) fn done(reply: Reply) -> Result<(), Error> {
+    if reply == Reply::Done { Ok(()) } else { Err(Error::Unexpected) }
+}
+
+/// The reply to the question who is in a group.
+pub(super) fn members(reply: Reply) -> Result<Vec<Process>, Error> {
+    if let Reply::GroupMembers(members) = reply { Ok(members) } else { Err(Error::Unexpected) }
+}
+
+/// The reply to the question which groups there are.
+pub(super) fn listed(reply: Reply) -> Result<Vec<ListedGroup>, Error> {
+    if let Reply::GroupList(list) = reply { Ok(list.groups) } else { Err(Error::Unexpected) }
 }
 
 enum Heard {

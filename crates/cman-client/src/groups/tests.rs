@@ -1,6 +1,6 @@
 //! Groups of one, at a fake daemon.
 
-use super::{GROUP_MESSAGE_MAX, GroupName, Groups, Incoming, Lost, Process};
+use super::{GROUP_MESSAGE_MAX, GroupName, Groups, Incoming, ListedGroup, Lost, Process};
 use crate::{
     Error,
     fake_daemon::{FakeDaemon, alone},
@@ -10,7 +10,10 @@ use cman_ipc::{
     event::ShutdownEvent,
 };
 use cman_types::NodeId;
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// A message at which the daemon closes the connection.
 const CLOSE: &[u8] = b"close";
@@ -27,6 +30,11 @@ fn me() -> Process {
 fn answers() -> impl Fn(Request) -> Vec<Message> + Send + Sync + 'static {
     let alone = alone(std::process::id());
     move |request| match request {
+        Request::GroupJoin { group, .. } if group == name("closed") => {
+            let (text, advice) = ("No.".to_owned(), String::new());
+            let code = ErrorCode::Refused;
+            vec![Message::Reply(Reply::Error(ErrorReply { code, text, advice }))]
+        }
         Request::GroupSend { group, payload, .. } if payload == b"refuse".as_slice() => {
             let (text, advice) = ("No.".to_owned(), String::new());
             let error = ErrorReply { code: ErrorCode::NotJoined, text, advice };
@@ -82,6 +90,50 @@ fn a_member_hears_that_it_joined_and_then_what_it_says() {
     groups.leave(&chat).unwrap();
     receive(&mut groups);
     assert!(matches!(groups.send(&chat, b"x", false), Err(Error::NotJoined { .. })));
+}
+
+/// What the fake daemon lists.
+fn listed() -> Vec<ListedGroup> {
+    ["chat", "votes"].map(|group| ListedGroup { group: name(group), members: vec![me()] }).into()
+}
+
+#[test]
+fn groups_are_listed_whether_joined_or_not() {
+    let (_daemon, dir) = daemon();
+    let mut groups = Groups::open(dir.path(), "test").unwrap();
+    assert_eq!(groups.list().unwrap(), listed());
+    groups.confirm().unwrap();
+}
+
+#[test]
+fn a_refused_join_leaves_no_trace() {
+    let (_daemon, dir) = daemon();
+    let mut groups = Groups::open(dir.path(), "test").unwrap();
+    groups.join(&name("chat")).unwrap();
+    let refused = groups.join(&name("closed")).unwrap_err();
+    assert_eq!(refused.code(), Some(ErrorCode::Refused));
+    assert!(matches!(groups.send(&name("closed"), b"x", false), Err(Error::NotJoined { .. })));
+    assert_eq!(groups.lost().groups, [name("chat")]);
+}
+
+#[test]
+fn a_second_join_that_is_refused_ends_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let alone = alone(std::process::id());
+    let joins = AtomicU32::new(0);
+    let answers = move |request| match request {
+        Request::GroupJoin { .. } if joins.fetch_add(1, Ordering::Relaxed) > 0 => {
+            let (text, advice) = ("You are in.".to_owned(), String::new());
+            let code = ErrorCode::Exists;
+            vec![Message::Reply(Reply::Error(ErrorReply { code, text, advice }))]
+        }
+        request => alone(request),
+    };
+    let _daemon = FakeDaemon::start(dir.path(), answers).unwrap();
+    let mut groups = Groups::open(dir.path(), "test").unwrap();
+    groups.join(&name("chat")).unwrap();
+    assert_eq!(groups.join(&name("chat")).unwrap_err().code(), Some(ErrorCode::Exists));
+    groups.send(&name("chat"), b"still there", false).unwrap();
 }
 
 #[test]
@@ -175,6 +227,9 @@ async fn the_same_without_waiting() {
     let chat = name("chat");
     groups.join(&chat).await.unwrap();
     assert_eq!(groups.members(&chat).await.unwrap(), [groups.me()]);
+    assert_eq!(groups.list().await.unwrap(), listed());
+    assert!(groups.join(&name("closed")).await.is_err());
+    assert_eq!(groups.lost().groups, [name("chat")]);
     assert!(matches!(groups.receive().await.unwrap(), Incoming::Group(GroupEvent::Config(_))));
     let long = vec![7; 1000];
     for _ in 0..1000 {

@@ -1,7 +1,7 @@
 //! Groups for programs that do many things at a time.
 
 use super::{
-    GroupName, Incoming, Process,
+    GroupName, Incoming, ListedGroup, Process,
     talk::{self, OUT_BYTES, READ_BYTES, Talk},
 };
 use crate::{connection::PATIENCE, connection::Socket, error::Error, wire::Wire};
@@ -77,13 +77,7 @@ impl Groups {
     /// # Errors
     /// As there.
     pub async fn join(&mut self, group: &GroupName) -> Result<(), Error> {
-        let pid = self.talk.me().pid;
-        let was_in = self.talk.is_in(group);
-        let result = self.order(Request::GroupJoin { group: group.clone(), pid }).await;
-        if result.is_err() && !was_in {
-            self.talk.not_joined(group);
-        }
-        result
+        self.ask(self.talk.join(group)).await.and_then(talk::done)
     }
 
     /// See [`super::Groups::leave`].
@@ -91,7 +85,7 @@ impl Groups {
     /// # Errors
     /// As there.
     pub async fn leave(&mut self, group: &GroupName) -> Result<(), Error> {
-        self.order(Request::GroupLeave { group: group.clone() }).await
+        self.ask(Request::GroupLeave { group: group.clone() }).await.and_then(talk::done)
     }
 
     /// See [`super::Groups::members`].
@@ -99,10 +93,15 @@ impl Groups {
     /// # Errors
     /// As there.
     pub async fn members(&mut self, group: &GroupName) -> Result<Vec<Process>, Error> {
-        match self.ask(Request::GroupMembers { group: group.clone() }).await? {
-            Reply::GroupMembers(members) => Ok(members),
-            _ => Err(Error::Unexpected),
-        }
+        self.ask(Request::GroupMembers { group: group.clone() }).await.and_then(talk::members)
+    }
+
+    /// See [`super::Groups::list`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn list(&mut self) -> Result<Vec<ListedGroup>, Error> {
+        self.ask(Request::GroupList).await.and_then(talk::listed)
     }
 
     /// See [`super::Groups::subscribe`].
@@ -110,7 +109,7 @@ impl Groups {
     /// # Errors
     /// As there.
     pub async fn subscribe(&mut self) -> Result<(), Error> {
-        self.order(Request::Subscribe).await
+        self.ask(Request::Subscribe).await.and_then(talk::done)
     }
 
     /// See [`super::Groups::send`].
@@ -143,7 +142,7 @@ impl Groups {
     /// # Errors
     /// As there.
     pub async fn confirm(&mut self) -> Result<(), Error> {
-        self.order(Request::GroupFlush).await
+        self.ask(Request::GroupFlush).await.and_then(talk::done)
     }
 
     /// The next thing that arrived. Can be dropped and called again: nothing is lost.
@@ -156,13 +155,6 @@ impl Groups {
                 return Ok(incoming);
             }
             self.turn().await?;
-        }
-    }
-
-    async fn order(&mut self, request: Request) -> Result<(), Error> {
-        match self.ask(request).await? {
-            Reply::Done => Ok(()),
-            _ => Err(Error::Unexpected),
         }
     }
 

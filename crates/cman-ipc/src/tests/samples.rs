@@ -7,8 +7,9 @@ use crate::{
         ChangeReason, ConfigEvent, LinkEvent, NodeEvent, QuorumEvent, ShutdownEvent, ViewEvent,
     },
     hello::{Session, Ticket},
+    group::ListedGroup,
     nodes::{Fenced, NodeState, PathKind},
-    reply::{LogsChunk, RecorderChunk, VersionReply},
+    reply::{GroupListChunk, LogsChunk, RecorderChunk, VersionReply},
     status::{
         DaemonStatus, Flag, HoldDown, LeasePromise, LinkStatus, PathTrouble, QuorumStatus,
         RejectedDatagrams, State, ViewStatus,
@@ -52,6 +53,7 @@ fn requests() -> Vec<Request> {
         Request::GroupJoin { group: group("pve_dcdb_v1\0"), pid: 70_000 },
         Request::GroupLeave { group: group("pve_dcdb_v1\0") },
         Request::GroupMembers { group: group("") },
+        Request::GroupList,
         Request::GroupSend { group: group("a"), payload: "hello".into(), safe: true },
         Request::Kill { node: id(7) },
         Request::Leave { remove: true, force: false },
@@ -75,6 +77,13 @@ fn replies() -> Vec<Reply> {
         }),
         Reply::GroupMembers(vec![process(1, 9), process(300, 70_000)]),
         Reply::Logs(LogsChunk { lines: vec!["one".into(), String::new()], last: true }),
+        Reply::GroupList(GroupListChunk {
+            groups: vec![
+                ListedGroup { group: group(""), members: vec![process(1, 9)] },
+                ListedGroup { group: group("a"), members: vec![process(1, 7), process(2, 0)] },
+            ],
+            last: false,
+        }),
         Reply::Nodes(NodesReply { nodes: vec![node()] }),
         Reply::Recorder(RecorderChunk { bytes: vec![0, 255, 7], last: false }),
         Reply::Status(Box::new(status())),

@@ -1,7 +1,8 @@
 //! Clients of groups: both kinds of connections, against a node that is alone and has room or not.
 
 use super::*;
-use crate::groups::{desk::Desk, host::Host, outbox::Told};
+use crate::groups::{desk::Desk, host::Host, listing, outbox::Told};
+use cman_ipc::reply::GroupListChunk;
 use cman_ipc::{GroupConfig, GroupEvent, GroupMessage, GroupRefused};
 use cman_node::Refused;
 use cman_services::{GroupError, Session as Id};
@@ -51,6 +52,11 @@ impl Host for Alone {
         self.switches.closed.store(true, Ordering::Relaxed);
     }
 
+    fn list(&self) -> Reply {
+        let members: Vec<Process> = (0..MANY).map(process).collect();
+        listing::all([(&chat(), members.as_slice()), (&other(), members.as_slice())].into_iter())
+    }
+
     fn members(&self, _: &GroupName) -> Vec<Process> {
         vec![process(9)]
     }
@@ -58,6 +64,13 @@ impl Host for Alone {
 
 fn process(pid: u32) -> Process {
     Process { node: NodeId::new(1).unwrap(), pid }
+}
+
+/// Members of a group that fills a piece of a long reply.
+const MANY: u32 = 10_000;
+
+fn other() -> GroupName {
+    GroupName::new(b"other").unwrap()
 }
 
 fn chat() -> GroupName {
@@ -192,6 +205,27 @@ async fn messages_on_a_stream_come_back_in_order_and_are_not_answered() {
     assert_eq!(client.ask(Request::GroupFlush).await, Reply::Done);
     let members = client.ask(Request::GroupMembers { group: chat() }).await;
     assert_eq!(members, Reply::GroupMembers(vec![process(9)]));
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn all_groups_are_listed_in_pieces() {
+    let lab = GroupLab::new();
+    let (mut client, _) = lab.greet(Channel::Calls).await;
+    let mut next = client.ask(Request::GroupList).await;
+    for (name, is_last) in [(chat(), false), (other(), true)] {
+        let Reply::GroupList(GroupListChunk { groups, last }) = next else { panic!("{next:?}") };
+        assert_eq!((groups.len(), last), (1, is_last));
+        assert_eq!((&groups[0].group, groups[0].members.len()), (&name, 10_000));
+        next = if last {
+            client.ask(Request::GroupFlush).await
+        } else {
+            match client.hear().await {
+                Some(Message::Reply(reply)) => reply,
+                other => panic!("{other:?}"),
+            }
+        };
+    }
+    assert_eq!(next, Reply::Done);
 }
 
 #[tokio::test(flavor = "current_thread")]

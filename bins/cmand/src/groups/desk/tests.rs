@@ -1,7 +1,7 @@
 //! Calls of clients at a node that does what the test says.
 
 use super::*;
-use crate::groups::account::UNREAD_MAX;
+use crate::groups::{account::UNREAD_MAX, listing};
 use bytes::Bytes;
 use cman_io::waker::Waker;
 use cman_ipc::{ErrorCode, GroupMessage};
@@ -33,6 +33,10 @@ impl Host for FakeNode {
 
     fn close(&mut self, _: Instant, id: Session) {
         self.closed.push(id.0);
+    }
+
+    fn list(&self) -> Reply {
+        listing::all([(&group(), [process()].as_slice())].into_iter())
     }
 
     fn members(&self, _: &GroupName) -> Vec<Process> {
@@ -153,12 +157,17 @@ fn one_who_does_not_wait_is_told_that_there_is_no_room() {
     let mut lab = Lab::new();
     let mut sent = lab.ask(1, false, send(Bytes::new()));
     let mut members = lab.ask(1, false, What::Members(group()));
+    let mut list = lab.ask(1, false, What::List);
     lab.serve(0);
     match sent.try_recv().unwrap() {
         Reply::Error(error) => assert_eq!(error.code, ErrorCode::Busy),
         other => panic!("{other:?}"),
     }
     assert_eq!(members.try_recv().unwrap(), Reply::GroupMembers(vec![process()]));
+    match list.try_recv().unwrap() {
+        Reply::GroupList(list) => assert_eq!(list.groups[0].members, [process()]),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
