@@ -19,8 +19,22 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 
 /// Runs it.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let arguments = with_verb(&options.arguments);
-    in_terminal(&mut command(&arguments))
+    let mut arguments = options.arguments.clone();
+    if let [verb, files @ ..] = arguments.as_mut_slice()
+        && verb == "replay"
+    {
+        files.iter_mut().for_each(make_absolute);
+    }
+    in_terminal(&mut command(&with_verb(&arguments)))
+}
+
+/// The simulator runs in the root of the repository; whoever names a file stands elsewhere.
+fn make_absolute(file: &mut String) {
+    if let Some(path) =
+        std::fs::canonicalize(&*file).ok().and_then(|path| path.into_os_string().into_string().ok())
+    {
+        *file = path;
+    }
 }
 
 /// `--seeds 5` alone means `run --seeds 5`.

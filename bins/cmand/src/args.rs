@@ -41,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
 
-    /// Write every input of the protocol to this file, for a later replay tool.
+    /// Write everything that the protocol is told and does to this new file, for a replay.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 

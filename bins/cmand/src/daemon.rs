@@ -12,7 +12,6 @@ use crate::{
     hub::Hub,
     log::Log,
     node_setup, peers, record_file,
-    recorder::Recorder,
     run_dir::RunDir,
     service::{Doors, Service, Signals},
     start_error::StartError,
@@ -24,6 +23,7 @@ use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
 use cman_node::{Node, Stored};
 use rustix::fs::Mode;
 use std::{
+use cman_record::{Described, Recorder, Witness};
     panic::resume_unwind,
     path::Path,
     sync::{Arc, Mutex, mpsc::sync_channel},
@@ -115,6 +115,7 @@ fn start(
         lease: lease.clone(),
         disk,
         recorder,
+        outputs: args.record.is_some(),
         incarnation: prepared.incarnation,
         local_addresses: prepared.local_addresses,
         waker: engine.waker.clone(),
@@ -163,14 +164,22 @@ fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartErr
         }
     };
     let now = clock::now();
-    let text = node_setup::describe(&setup, prepared.cipher.is_encrypted());
-    let recorder = Arc::new(Mutex::new(Recorder::new(now, &text, to_file)));
+    let described = Described {
+        release: env!("CARGO_PKG_VERSION").to_owned(),
+        encrypted: prepared.cipher.is_encrypted(),
+        key_id: prepared.cipher.key_id(),
+        // They double what is recorded: only for who asked for a recording.
+        outputs: to_file.is_some(),
+        setup: setup.clone(),
+    };
+    let recorder = Arc::new(Mutex::new(Recorder::new(now, &described, to_file)));
     record_file::write_on_panic(Arc::clone(&recorder), args.state_dir.clone());
     let cipher = std::mem::replace(
         &mut prepared.cipher,
         Box::new(cman_crypto::Plain::new(&prepared.config.cluster_name)),
     );
-    Ok((recorder, thread, Node::new(now, setup, cipher)))
+    let cipher = Witness::new(cipher, Arc::clone(&recorder));
+    Ok((recorder, thread, Node::new(now, setup, Box::new(cipher))))
 }
 
 /// The thread that writes the state; what it did is told to the node.

@@ -1,8 +1,8 @@
 //! The way to the engine thread, for everybody else.
 
-use crate::recorder::Chunk;
 use cman_io::waker::Waker;
 use cman_node::{Command, Event, Status, Stored};
+use cman_record::Chunk;
 use cman_types::{Instant, NodeId};
 use std::{
     net::SocketAddr,

@@ -11,7 +11,6 @@ use crate::{
         desk::{Desk, Haste},
         host,
     },
-    recorder::Recorder,
     transmit::Transmitter,
 };
 use cman_io::{
@@ -24,6 +23,7 @@ use cman_io::{
     waker::Waker,
 };
 use cman_node::{Command, Event, Lane, Node};
+use cman_record::{Record, Recorder, record::head_of};
 use cman_types::{Incarnation, Instant};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -69,6 +69,8 @@ pub(crate) struct EngineThread {
     pub(crate) lease: Arc<LeaseWriter>,
     pub(crate) disk: DiskThread,
     pub(crate) recorder: Arc<Mutex<Recorder>>,
+    /// Whether the recorder wants outputs.
+    pub(crate) outputs: bool,
     pub(crate) incarnation: Incarnation,
     /// All addresses of this machine: a peer that has one of them hears us by loopback only.
     pub(crate) local_addresses: Vec<IpAddr>,
@@ -162,13 +164,17 @@ impl EngineThread {
         let stop = self.take_actions();
         if self.node.poll_timeout().is_some_and(|deadline| deadline <= clock::now()) {
             let now = clock::now();
-            self.record(|recorder| recorder.timeout(now));
+            self.record(now, &Record::Timeout);
             self.node.handle_timeout(now);
         }
         self.publish_lease();
         self.send_all();
         let end = self.drain_events();
         self.desk.flush();
+        self.record_output(|| Record::Turn {
+            due: self.node.poll_timeout(),
+            lease: self.node.lease_deadline(),
+        });
         end.or(stop)
     }
 
@@ -198,7 +204,7 @@ impl EngineThread {
         // What clients want to send goes out together with what the node answers.
         self.serve_clients();
         let now = clock::now();
-        self.record(|recorder| recorder.drained(now));
+        self.record(now, &Record::Drained);
         self.node.handle_drained(now);
     }
 
@@ -208,11 +214,10 @@ impl EngineThread {
         let Self { node, sockets, recorder, lease, .. } = self;
         let result = sockets.receive(io_lane(lane), budget, |datagram| {
             let udp::Datagram { source, multicast, bytes } = datagram;
-            // Let go of before the node gets it, so that a panic there finds the recorder free.
-            recorder
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .datagram(now, source, lane, multicast, bytes);
+            let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+            let came = Record::Datagram { lane, multicast, size, source, head: head_of(bytes) };
+            // Let go of before the node gets it: its cipher records what it opens.
+            recorder.lock().unwrap_or_else(PoisonError::into_inner).record(now, &came);
             node.handle_datagram(now, source, lane, multicast, bytes);
             if node.lease_deadline() == Instant::ZERO && lease.deadline().is_some() {
                 lease.publish(None);
@@ -266,15 +271,17 @@ impl EngineThread {
             }
             Action::Stop => {}
             Action::Stored(stored) => {
-                self.record(|recorder| recorder.stored(now, &stored));
+                self.record(now, &Record::Stored(stored));
                 self.node.handle_stored(now, stored);
             }
         }
     }
 
     fn command(&mut self, now: Instant, command: Command) -> Result<(), String> {
-        self.record(|recorder| recorder.command(now, &command));
-        self.node.handle_command(now, command)
+        self.record(now, &Record::Command(command.clone()));
+        let answer = self.node.handle_command(now, command);
+        self.record_output(|| Record::answer(&answer));
+        answer
     }
 
     /// A peer on this very machine hears our multicasts only when they are looped back.
@@ -289,6 +296,7 @@ impl EngineThread {
 
     fn send_all(&mut self) {
         while let Some(transmit) = self.node.poll_transmit() {
+            self.record_output(|| Record::transmit(&transmit));
             self.transmitter.send(&self.sockets, &transmit);
         }
     }
@@ -296,6 +304,7 @@ impl EngineThread {
     /// Takes all events. The last one may end the thread.
     fn drain_events(&mut self) -> Option<Outcome> {
         while let Some(event) = self.node.poll_event() {
+            self.record_output(|| Record::event(&event));
             match event {
                 Event::Fatal { text } => return Some(Outcome::Fatal(text)),
                 Event::Left => return Some(Outcome::Left),
@@ -326,15 +335,24 @@ impl EngineThread {
 
     /// Hands the calls of clients to the node.
     fn serve_clients(&mut self) {
-        let mut host = host::Recorded { node: &mut self.node, recorder: &self.recorder };
+        let Self { node, recorder, outputs, .. } = self;
+        let mut host = host::Recorded { node, recorder, outputs: *outputs };
         if self.desk.serve(clock::now(), &mut host) {
             // There are more: come back without waiting.
             self.waker.wake();
         }
     }
 
-    fn record(&self, record: impl FnOnce(&mut Recorder)) {
-        record(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner));
+    fn record(&self, now: Instant, record: &Record<'_>) {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner).record(now, record);
+    }
+
+    /// Records what the node did, if that is recorded.
+    fn record_output<'a>(&self, output: impl FnOnce() -> Record<'a>) {
+        if self.outputs {
+            let mut recorder = self.recorder.lock().unwrap_or_else(PoisonError::into_inner);
+            recorder.record_on(&output());
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! does no I/O itself (`cman-node`). Three threads matter:
 //!
 //! - the *engine* thread: sockets, timer and node; it never waits for anything else
-//!   ([`engine_thread`], [`transmit`], [`recorder`]);
+//!   ([`engine_thread`], [`transmit`], `cman_record`);
 //! - the *service* thread: clients, signals, systemd, events ([`service`], [`conversation`],
 //!   [`outlet`], [`answer`], [`present`], [`hub`], [`history`]);
 //! - the *disk* thread: the state file (`cman_io::disk_thread`).
@@ -37,7 +37,6 @@ mod outlet;
 mod peers;
 mod present;
 mod record_file;
-mod recorder;
 mod run_dir;
 mod service;
 mod start_error;

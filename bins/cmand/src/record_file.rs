@@ -1,9 +1,7 @@
 //! Recordings on disk: the file of `--record`, and what is left of a daemon that panicked.
 
-use crate::{
-    log::last_words,
-    recorder::{Chunk, Recorder},
-};
+use crate::log::last_words;
+use cman_record::{Chunk, Recorder};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
@@ -90,16 +88,43 @@ fn write_pieces(recorder: &Mutex<Recorder>, path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recorder::MAGIC;
-    use cman_types::Instant;
+    use cman_node::Setup;
+    use cman_record::{Described, MAGIC, Record};
+    use cman_types::{Incarnation, Instant, NodeId, Salt};
+    use std::time::Duration;
+
+    fn described() -> Described {
+        let setup = Setup {
+            me: NodeId::new(1).unwrap(),
+            incarnation: Incarnation(1),
+            salt: Salt::default(),
+            seed: 1,
+            address: "127.0.0.1:5405".parse().unwrap(),
+            cluster_name: "alpha".into(),
+            cluster_id: 1,
+            config_version: 1,
+            peers: Vec::new(),
+            expected_votes: 1,
+            two_node: false,
+            wait_for_all: false,
+            token: Duration::from_secs(2),
+            multicast: true,
+            wire_versions: cman_node::WIRE_VERSIONS,
+            epoch_ceiling: None,
+            wall_seconds: 1,
+            removed: false,
+            observe: false,
+        };
+        Described { release: "1".into(), encrypted: false, key_id: 0, outputs: false, setup }
+    }
 
     #[test]
     fn what_is_recorded_is_in_the_file_when_the_thread_has_ended() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("inputs.rec");
         let (queue, thread) = start(&path).unwrap();
-        let mut recorder = Recorder::new(Instant::ZERO, "me 1\n", Some(queue));
-        recorder.drained(Instant::ZERO);
+        let mut recorder = Recorder::new(Instant::ZERO, &described(), Some(queue));
+        recorder.record(Instant::ZERO, &Record::Drained);
         recorder.finish(Instant::ZERO);
         let expected = recorder.pieces(Instant::ZERO).concat();
         // The recorder itself lives on, as it does in the panic hook.
@@ -114,7 +139,7 @@ mod tests {
     fn after_a_panic_the_records_are_found_unless_they_were_being_written() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("panic-1.rec");
-        let recorder = Mutex::new(Recorder::new(Instant::ZERO, "me 1\n", None));
+        let recorder = Mutex::new(Recorder::new(Instant::ZERO, &described(), None));
         let held = recorder.lock().unwrap();
         assert_eq!(write_pieces(&recorder, &path).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         drop(held);

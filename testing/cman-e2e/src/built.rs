@@ -43,7 +43,7 @@ fn build() -> Result<()> {
     let name = if name == "debug" { "dev" } else { name };
     let output = Command::new(cargo)
         .args(["build", "--quiet", "--package", "cmand", "--package", "cman_tool"])
-        .args(["--package", "cman_bench"])
+        .args(["--package", "cman_bench", "--package", "cman-sim"])
         .args(["--profile", name])
         .arg("--target-dir")
         .arg(target)

@@ -16,6 +16,7 @@
 //! | [`stories`] | targeted schedules that most seeds begin with |
 //! | [`reach`] | which interesting places runs reached |
 //! | [`columns`] | the log, one column per node |
+//! | [`replay`] | recordings of real daemons, run again |
 //! | [`runner`] | many seeds |
 #![forbid(unsafe_code)]
 
@@ -35,6 +36,7 @@ pub mod queue;
 pub mod reach;
 pub mod runner;
 pub mod scale;
+pub mod replay;
 pub mod scenarios;
 pub mod stories;
 pub mod swarm;

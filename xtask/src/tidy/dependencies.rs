@@ -32,6 +32,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tracing",
         ],
     ),
+    (
+        "cman-record",
+        &["cman-types", "cman-wire", "cman-crypto", "cman-node", "crc32fast", "thiserror"],
+    ),
     ("cman-services", &["cman-types", "bytes", "thiserror"]),
     ("cman-config", &["cman-types", "roxmltree", "thiserror"]),
     ("cman-ipc", &["cman-types", "bytes", "postcard", "serde", "thiserror"]),

@@ -1,9 +1,9 @@
 //! The node, as far as groups are concerned, and its words in those of clients.
 
 use super::listing;
-use crate::recorder::Recorder;
 use cman_ipc::{ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage, Reply};
 use cman_node::{Node, Refused};
+use cman_record::{Record, Recorder};
 use cman_services::{GroupError, GroupEvent as NodeEvent, GroupRequest, Session};
 use cman_types::{GroupName, Instant, Process};
 use std::sync::{Mutex, PoisonError};
@@ -31,24 +31,33 @@ pub(crate) trait Host {
 pub(crate) struct Recorded<'a> {
     pub(crate) node: &'a mut Node,
     pub(crate) recorder: &'a Mutex<Recorder>,
+    /// Whether the recorder wants outputs.
+    pub(crate) outputs: bool,
 }
 
 impl Recorded<'_> {
     /// The recorder, let go of before the node gets the input, so that a panic there finds it
     /// free.
-    fn record(&self, record: impl FnOnce(&mut Recorder)) {
-        record(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner));
+    fn record(&self, now: Instant, record: &Record<'_>) {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner).record(now, record);
     }
 }
 
 impl Host for Recorded<'_> {
     fn ask(&mut self, now: Instant, id: Session, request: GroupRequest) -> Result<(), Refused> {
-        self.record(|recorder| recorder.client(now, id, &request));
-        self.node.handle_client(now, id, request)
+        let Some(asks) = Record::request(id, &request) else {
+            return self.node.handle_client(now, id, request);
+        };
+        self.record(now, &asks);
+        let answer = self.node.handle_client(now, id, request);
+        if self.outputs {
+            self.record(now, &Record::answer(&answer));
+        }
+        answer
     }
 
     fn close(&mut self, now: Instant, id: Session) {
-        self.record(|recorder| recorder.close(now, id));
+        self.record(now, &Record::Close(id));
         self.node.close_session(now, id);
     }
 

@@ -17,6 +17,7 @@ mod partition;
 mod paths;
 mod quorum;
 mod restart;
+mod recordings;
 mod restless;
 mod stalls;
 mod start;

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use cman_sim::{
     columns::print_line,
     faults::Kind,
+    replay,
     runner::{self, Batch, Run, Summary},
     scale, scenarios,
     swarm::Order,
@@ -12,6 +13,7 @@ use serde_json::json;
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -48,6 +50,17 @@ enum Command {
     },
     /// Names of scenarios and kinds of faults.
     List,
+    /// Run a recording of `cmand --record` again and compare every output with the recorded one.
+    Replay {
+        /// The recording.
+        file: PathBuf,
+        /// Only print the records, one a line.
+        #[arg(long, conflicts_with = "json")]
+        list: bool,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Large clusters: work per second of an ordinary member and of the coordinator.
     Scale {
         /// Numbers of nodes.
@@ -101,6 +114,8 @@ fn main() -> ExitCode {
             list();
             Ok(true)
         }
+        Command::Replay { file, list: true, .. } => replay::list(&file),
+        Command::Replay { file, json, .. } => replay::report(&file, json),
         Command::Scale { nodes, json } => scale::report(&nodes, json).map_err(|v| v.to_string()),
     };
     match outcome {
