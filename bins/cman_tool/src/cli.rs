@@ -13,7 +13,7 @@ pub(crate) const KEY_FILE: &str = "/etc/cluster/cman.key";
 
 /// Administers the cluster of this node.
 #[derive(Parser, Debug)]
-#[command(name = "cman_tool", version, disable_help_subcommand = true)]
+#[command(name = "cman_tool", version)]
 #[command(after_help = "Exit: 0 done; 1 refused, failed or wrong usage; 2 timed out.")]
 pub(crate) struct Cli {
     #[command(flatten)]

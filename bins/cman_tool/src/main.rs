@@ -50,14 +50,26 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return output::text(&text);
     }
-    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand)
-        && let Some(failure) = historic::coming(word)
-    {
-        return Err(failure);
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) {
+        return Err(historic::coming(word).unwrap_or_else(|| unknown_verb(word, error)));
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let (sentence, advice) = text.split_once("\n\n").unwrap_or((text, ""));
     Err(Failure::failed(sentence, advice))
+}
+
+fn unknown_verb(word: &str, error: &clap::Error) -> Failure {
+    let like = match error.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::String(verb)) => Some(verb),
+        Some(ContextValue::Strings(verbs)) => verbs.first(),
+        _ => None,
+    };
+    let all = "`cman_tool help` shows all verbs.";
+    let advice = match like {
+        Some(verb) => format!("Did you mean `{verb}`? {all}"),
+        None => all.to_owned(),
+    };
+    Failure::failed(format!("There is no verb `{word}`."), advice)
 }
 
 /// Whether the user of a command line that could not be parsed wants JSON.

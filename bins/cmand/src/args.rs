@@ -49,6 +49,11 @@ pub(crate) struct Args {
     /// ready, then lets go of the terminal.
     #[arg(long, hide = true)]
     pub(crate) detached: bool,
+
+    /// Set by `cman_tool`: the end of stdin, without a word on it, means that the start is given
+    /// up.
+    #[arg(long, hide = true)]
+    pub(crate) tied: bool,
 }
 
 const AFTER_HELP: &str = "\

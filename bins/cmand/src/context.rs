@@ -8,8 +8,10 @@ use crate::{
     hub::Hub,
     log::Log,
 };
+use bytes::Bytes;
 use cman_config::{Config, NodeConfig};
 use cman_io::{clock, interface::Interface, lease_page::LeaseWriter};
+use cman_ipc::{Event, EventMessage, Message, encode};
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -39,6 +41,27 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Tells all who subscribed, and keeps it for those who ask later. Returns it as bytes; nothing
+    /// if it is too long for any client, which is a warning.
+    pub(crate) fn publish(&self, event: EventMessage) -> Option<Bytes> {
+        let encoded = encode(&Message::Event(event));
+        let frame: Bytes = encoded
+            .inspect_err(|error| tracing::warn!("an event cannot be told to clients: {error}"))
+            .ok()?
+            .into();
+        self.history().keep(frame.clone());
+        self.hub.publish(&frame);
+        Some(frame)
+    }
+
+    /// The same for what happens at this moment.
+    pub(crate) fn publish_now(&self, event: Event) -> Option<Bytes> {
+        let at = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
+        let message = EventMessage { at, monotonic_ns: clock::now().as_nanos(), event };
+        self.history().note_link(&message);
+        self.publish(message)
+    }
+
     /// The past, for a moment: never across an await.
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)

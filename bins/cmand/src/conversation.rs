@@ -3,7 +3,7 @@
 use crate::{
     answer,
     context::Context,
-    engine::AskError,
+    engine::{AskError, Snapshot},
     groups::{call::What, listing, session::Session},
     outlet::{Outlet, State},
 };
@@ -18,7 +18,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{UnixStream, unix::OwnedReadHalf},
     sync::watch,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 /// How long a client may take to say who it is.
@@ -34,7 +34,12 @@ const READ_BYTES_GROUPS: usize = 64 << 10;
 const REPLIES_MAX: usize = 128 << 10;
 /// Bytes that may wait for a client whose messages are taken without an answer: it is to read what
 /// it has caused before it causes more.
-const UNREAD_MAX: usize = 16 << 20;
+const UNREAD_MAX: usize = 32 << 20;
+
+/// How often the engine is asked for the state that goes with the view that was told last, and
+/// how long the telling of a view may take in between.
+const STATUS_TRIES: u32 = 5;
+const STATUS_AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Which socket a client came through, and so what it may ask.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -341,6 +346,7 @@ impl Conversation {
         }
         let what = match request {
             Request::Subscribe => return self.subscribe(listener).await,
+            Request::PastEvents => return self.past_events(listener).await,
             Request::GroupSend { group, payload, safe } if self.patient => {
                 listener.room = READ_BYTES_GROUPS;
                 self.session().send(group, payload, safe);
@@ -378,8 +384,7 @@ impl Conversation {
 
     /// The events of the moment and all later ones, without a gap between.
     async fn subscribe(&self, listener: &mut Listener) -> Result<(), End> {
-        // An engine that does not answer costs no more than old numbers beside the truth.
-        let now = self.context.engine.status().await.ok();
+        let now = self.present_status().await;
         self.reply(listener, Reply::Done).await?;
         let good = self.context.lease_is_good();
         let present = self.context.history().present(good, now.as_ref().map(|now| &now.status));
@@ -388,6 +393,31 @@ impl Conversation {
         }
         self.context.hub.subscribe(&self.events);
         Ok(())
+    }
+
+    /// The state of the node that belongs to the view that was told last. An engine that does not
+    /// answer costs no more than old numbers beside the truth.
+    async fn present_status(&self) -> Option<Snapshot> {
+        for _ in 0..STATUS_TRIES {
+            let now = self.context.engine.status().await.ok()?;
+            if self.context.history().is_of_last_view(&now.status) {
+                return Some(now);
+            }
+            // The next view is on its way from the engine to those who listen.
+            sleep(STATUS_AGAIN_AFTER).await;
+        }
+        None
+    }
+
+    /// The events of late, oldest first, then the reply.
+    async fn past_events(&self, listener: &mut Listener) -> Result<(), End> {
+        let frames = self.context.history().past();
+        for frame in frames {
+            let room = self.outlet.waits_for_at_most(REPLIES_MAX);
+            listener.wait(room, over(&self.outlet, &self.events)).await?;
+            self.outlet.put(&frame);
+        }
+        self.reply(listener, Reply::Done).await
     }
 
     /// Says a reply, when the client has read most of what waits for it.

@@ -3,12 +3,13 @@
 use crate::{
     args::Args,
     context::Context,
-    detach,
+    detach::{self, Starter},
     directory::Directory,
     engine::{Action, Engine, Outcome},
     engine_thread::{EngineThread, Running},
     groups::{desk::Desk, inbox::Inbox, outbox::Outbox, sessions::Sessions},
     health::{Carrier, DiskTrouble},
+    history::History,
     hub::Hub,
     log::Log,
     node_setup, peers, record_file,
@@ -20,11 +21,11 @@ use crate::{
     transmit::Transmitter,
 };
 use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
+use cman_ipc::event::{ConfigEvent, Event};
 use cman_node::{Node, Stored};
+use cman_record::{Described, Recorder, Witness};
 use rustix::fs::Mode;
 use std::{
-use cman_record::{Described, Recorder, Witness};
-    panic::resume_unwind,
     path::Path,
     sync::{Arc, Mutex, mpsc::sync_channel},
     thread::JoinHandle,
@@ -42,7 +43,8 @@ const ACTIONS_MAX: usize = 64;
 pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     // The lease page and the process number are for everybody; what is not says so itself.
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
-    let mut prepared = prepare(args)?;
+    let starter = Starter::end_with_it(args.detached)?;
+    let mut prepared = prepare(args, starter)?;
     let memory_locked = note(&mut prepared.notes, sched::lock_memory());
     let systemd = Systemd::new(args.foreground);
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
@@ -54,6 +56,8 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
         prepared.run_dir.write_pid()?;
         Doors::open(signals, public, admin)?
     };
+    // The last moment at which nobody has heard of us yet.
+    starter.check()?;
     // The daemon's hold on its directories: let go of when everything else has ended.
     let Started { running, outbox, context, state_dir, mut run_dir, record_thread } =
         start(args, log, prepared, memory_locked)?;
@@ -70,14 +74,10 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
     if outcome.is_err() {
         context.engine.stop();
     }
-    if let Err(panic) = running.thread.join() {
-        log.flush();
-        drop((state_dir, run_dir));
-        resume_unwind(panic);
-    }
+    // A panic in a thread would have been the end of the process.
+    let _ended = running.thread.join();
     if let Some(thread) = record_thread {
-        // Had it panicked, that would have been reported when it happened.
-        let _panicked = thread.join();
+        let _ended = thread.join();
     }
     drop((state_dir, run_dir));
     outcome
@@ -133,7 +133,7 @@ fn start(
         hub: Hub::default(),
         sessions: Sessions::new(inbox),
         log: log.clone(),
-        history: Mutex::default(),
+        history: History::new(me.id).into(),
         lease,
         config,
         me,
@@ -220,8 +220,12 @@ fn note(notes: &mut Vec<String>, result: Result<(), sched::SchedError>) -> bool 
     }
 }
 
+/// Says who we are in the log, and by which configuration in the first event.
 fn announce(context: &Context) {
-    let Context { config, me, interface, group, .. } = context;
+    let Context { config, me, interface, group, config_file, .. } = context;
+    let config_version = config.config_version;
+    let text = format!("version {config_version} of {config_file} is in force");
+    context.publish_now(Event::Config(ConfigEvent { config_version, other: None, text }));
     let by = group.map_or("by unicast only".to_owned(), |group| format!("multicast {group}"));
     let encrypted = if config.encryption { "encrypted" } else { "not encrypted" };
     tracing::info!(

@@ -85,7 +85,7 @@ pub(crate) struct EngineThread {
 pub(crate) struct Running {
     /// Whether it got its priority.
     pub(crate) realtime: bool,
-    /// How it ended; lost if it panicked.
+    /// How it ended.
     pub(crate) outcome: oneshot::Receiver<Outcome>,
     pub(crate) thread: JoinHandle<()>,
 }
@@ -306,7 +306,10 @@ impl EngineThread {
         while let Some(event) = self.node.poll_event() {
             self.record_output(|| Record::event(&event));
             match event {
-                Event::Fatal { text } => return Some(Outcome::Fatal(text)),
+                Event::Fatal { text, refusal } => {
+                    self.report(Event::Fatal { text: text.clone(), refusal });
+                    return Some(Outcome::Fatal(text));
+                }
                 Event::Left => return Some(Outcome::Left),
                 Event::Store(store) => self.disk.submit(StoredState {
                     epoch_ceiling: store.epoch_ceiling,

@@ -2,10 +2,13 @@
 
 use cman_io::interface::{Interface, interface_of};
 use cman_node as node;
-use cman_types::Instant;
+use cman_types::{Instant, Span};
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,16 +34,29 @@ impl DiskTrouble {
 /// all the time.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// The interface that carries this node's address, looked for again when that is due.
+/// The interface that carries this node's address, looked for again when that is due; and since
+/// when this daemon runs without a break.
 #[derive(Debug, Default)]
-pub(crate) struct Carrier(Mutex<Option<(Instant, Found)>>);
+pub(crate) struct Carrier {
+    last: Mutex<Option<(Instant, Found)>>,
+    awake_since_ns: AtomicU64,
+}
 
 /// Outside: whether the system tells; inside: whether there is one.
 type Found = Option<Option<Interface>>;
 
 impl Carrier {
+    /// This daemon has not run for a while until now: what it did not hear meanwhile says nothing.
+    pub(crate) fn woke(&self, now: Instant) {
+        self.awake_since_ns.store(now.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn awake_since(&self) -> Instant {
+        Instant::from_nanos(self.awake_since_ns.load(Ordering::Relaxed))
+    }
+
     fn of(&self, own: IpAddr, now: Instant) -> Found {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, found)) = last.as_ref().filter(|(at, _)| now.since(*at) < LOOK_AGAIN_AFTER)
         {
             return found.clone();
@@ -51,6 +67,21 @@ impl Carrier {
     }
 }
 
+/// What is said of a member that is heard only through another node.
+pub(crate) const RELAYED: &str =
+    "it is heard only through another node: a path between the two is broken";
+/// What is said of a member whose multicasts do not arrive, or that does not hear ours.
+pub(crate) const MULTICAST_DEAD: &str = "it is heard by unicast but multicast does not pass; does \
+                                         the switch do IGMP snooping without a querier?";
+
+/// What an operator is told when multicast passes to nobody.
+pub(crate) fn no_multicast(group: IpAddr) -> String {
+    format!(
+        "multicast {group} does not pass; the cluster goes on by unicast (IGMP snooping without a \
+         querier?)"
+    )
+}
+
 /// How this node's network looks at one moment.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Network {
@@ -59,7 +90,7 @@ pub(crate) struct Network {
     /// Whether multicasts pass between this node and any member that it watches.
     pub(crate) multicast_heard: bool,
     /// Whether they pass to none of them, though there are some.
-    multicast_dead: bool,
+    pub(crate) multicast_dead: bool,
 }
 
 impl Network {
@@ -71,13 +102,15 @@ impl Network {
         status: &node::Status,
     ) -> Self {
         let found = carrier.of(own, now);
-        Self::judge(own, found.as_ref().map(Option::as_ref), now, status)
+        let found = found.as_ref().map(Option::as_ref);
+        Self::judge(own, found, carrier.awake_since(), now, status)
     }
 
     /// `carrier` is what carries the address; the outer `None` if the system does not tell.
     fn judge(
         own: IpAddr,
         carrier: Option<Option<&Interface>>,
+        awake_since: Instant,
         now: Instant,
         status: &node::Status,
     ) -> Self {
@@ -88,7 +121,7 @@ impl Network {
             .filter(|node| node.member.is_some() && node.id != status.me.node)
             .filter_map(|node| Some((node, node.heard_at?)))
             .collect();
-        let newest = watched.iter().map(|(_, heard)| *heard).max();
+        let newest = watched.iter().map(|(_, heard)| (*heard).max(awake_since)).max();
         let down = carrier
             .and_then(|carrier| no_carrier(own, carrier))
             .or_else(|| newest.and_then(|newest| silence(now.since(newest), status.timing.token)));
@@ -120,8 +153,8 @@ fn no_carrier(own: IpAddr, carrier: Option<&Interface>) -> Option<String> {
 fn silence(silent: Duration, token: Duration) -> Option<String> {
     (silent > token).then(|| {
         format!(
-            "no other member was heard for {} ms; look at the network and its firewalls",
-            silent.as_millis()
+            "no other member was heard for {}; look at the network and its firewalls",
+            Span(silent)
         )
     })
 }
@@ -140,12 +173,7 @@ pub(crate) fn alarms(
     disk: &DiskTrouble,
     rights: Rights,
 ) -> Vec<String> {
-    let multicast = group.filter(|_| network.multicast_dead).map(|group| {
-        format!(
-            "multicast {group} does not pass; the cluster goes on by unicast (IGMP snooping \
-             without a querier?)"
-        )
-    });
+    let multicast = group.filter(|_| network.multicast_dead).map(no_multicast);
     let disk = disk.get().map(|what| {
         format!("{what}; a restart may find an old state, which costs nothing but time")
     });
@@ -165,8 +193,7 @@ pub(crate) fn alarms(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::tests::status;
-    use cman_types::{MemberId, NodeId};
+    use crate::history::tests::{peer, status};
 
     const OWN: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
     const NOW: Instant = Instant::from_nanos(60_000_000_000);
@@ -185,26 +212,14 @@ mod tests {
     /// A node that heard node 2 so long ago; not at all without a number.
     fn heard(before: Option<Duration>, multicast_dead: bool) -> node::Status {
         let mut status = status(5, 2);
-        let id = NodeId::new(2).unwrap();
-        status.nodes.push(node::NodeStatus {
-            id,
-            votes: 1,
-            member: Some(MemberId { node: id, ..status.me }),
-            incarnation: None,
-            address: None,
-            joined_at: None,
-            leaving: false,
-            delay: Duration::ZERO,
-            relayed: false,
-            multicast_dead,
-            held_until: None,
-            heard_at: before.map(|before| NOW.before(before)),
-        });
+        let heard_at = before.map(|before| NOW.before(before));
+        let other = node::NodeStatus { multicast_dead, heard_at, ..peer(&status, 2) };
+        status.nodes.push(other);
         status
     }
 
     fn judge(carrier: Option<Option<&Interface>>, status: &node::Status) -> Network {
-        Network::judge(OWN, carrier, NOW, status)
+        Network::judge(OWN, carrier, Instant::ZERO, NOW, status)
     }
 
     #[test]
@@ -219,7 +234,11 @@ mod tests {
         let unplugged = Interface { running: false, ..interface() };
         assert!(down(Some(Some(&unplugged)), &recent).contains("carrier"));
         let silent = heard(Some(Duration::from_secs(3)), false);
-        assert!(down(Some(Some(&net0)), &silent).contains("3000 ms"));
+        assert!(down(Some(Some(&net0)), &silent).contains("heard for 3 s;"));
+        // It slept itself until half a second ago.
+        let woke = NOW.before(Duration::from_millis(500));
+        let judged = Network::judge(OWN, Some(Some(&net0)), woke, NOW, &silent);
+        assert_eq!(judged.down, None);
         // What is not known is no reason to complain.
         assert_eq!(judge(None, &heard(None, false)).down, None);
     }
@@ -230,7 +249,7 @@ mod tests {
         let nowhere = "192.0.2.77".parse().unwrap();
         assert_eq!(carrier.of(nowhere, NOW), Some(None));
         // Put there by hand: only a new look finds out that it is not so.
-        *carrier.0.lock().unwrap() = Some((NOW, Some(Some(interface()))));
+        *carrier.last.lock().unwrap() = Some((NOW, Some(Some(interface()))));
         let soon = NOW + LOOK_AGAIN_AFTER / 2;
         assert_eq!(carrier.of(nowhere, soon), Some(Some(interface())));
         assert_eq!(carrier.of(nowhere, NOW + LOOK_AGAIN_AFTER), Some(None));

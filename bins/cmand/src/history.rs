@@ -1,17 +1,32 @@
-//! What only the sequence of events tells: since when a node is a member, and what was said last.
+//! What only the sequence of events tells: since when a node is a member, what was said last, and
+//! what happened lately.
 
-use cman_ipc::event::{ChangeReason, Event, EventMessage, QuorumEvent, ViewEvent};
-use cman_node as node;
-use cman_types::{Epoch, MemberId, NodeId};
-use cman_wire::frame::Reason;
-use std::collections::BTreeMap;
+use crate::{past::Past, words};
+use bytes::Bytes;
+use cman_ipc::{
+    event::{Event, EventMessage, LinkEvent, NodeChange, NodeEvent, QuorumEvent},
+    nodes::NodeState,
+};
+use cman_node::{self as node, Refusal};
+use cman_types::{Epoch, Instant, MemberId, NodeId, Span};
+use cman_wire::frame::RefuseReason;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Nodes whose refusals are remembered, so that each is told once. Far more than are configured.
+const REFUSALS_MAX: usize = 4096;
 
 /// The past of this daemon's view of the cluster.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct History {
+    me: NodeId,
     nodes: BTreeMap<NodeId, Membership>,
     last_view: Option<EventMessage>,
     last_quorum: Option<EventMessage>,
+    /// Links and paths that are down, as that was told.
+    down: BTreeMap<(u8, Option<NodeId>), EventMessage>,
+    /// What was told of nodes that are not let in, or do not let this one in.
+    refusals: BTreeMap<NodeId, (RefuseReason, u64, u64)>,
+    past: Past,
 }
 
 /// When a node last became a member.
@@ -19,23 +34,39 @@ pub(crate) struct History {
 pub(crate) struct Membership {
     pub(crate) id: MemberId,
     pub(crate) joined_epoch: Epoch,
+    /// When it was lost, on the boot-time clock; `None` while it is a member.
+    left_at: Option<Instant>,
 }
 
 impl History {
-    /// Notes an event, and says what clients shall hear of it; nothing if it is not for them.
+    /// Of the node `me`, which has no past yet.
+    pub(crate) fn new(me: NodeId) -> Self {
+        Self {
+            me,
+            nodes: BTreeMap::new(),
+            last_view: None,
+            last_quorum: None,
+            down: BTreeMap::new(),
+            refusals: BTreeMap::new(),
+            past: Past::default(),
+        }
+    }
+
+    /// Notes what the node tells, and says what clients shall hear of it, in this order.
     pub(crate) fn note(
         &mut self,
         wall_ns: u64,
-        monotonic_ns: u64,
+        at: Instant,
         event: &node::Event,
-    ) -> Option<EventMessage> {
-        let stamped = |event| EventMessage { at: wall_ns, monotonic_ns, event };
+    ) -> Vec<EventMessage> {
+        let stamped = |event| EventMessage { at: wall_ns, monotonic_ns: at.as_nanos(), event };
         match event {
             node::Event::View(view) => {
-                self.note_members(view);
-                let message = stamped(Event::View(for_clients(view)));
+                let message = stamped(Event::View(words::view(view)));
                 self.last_view = Some(message.clone());
-                Some(message)
+                let nodes = self.note_changes(at, view);
+                self.note_members(view);
+                [message].into_iter().chain(nodes.into_iter().map(stamped)).collect()
             }
             node::Event::Quorum { quorate, votes, expected, needed, text } => {
                 let message = stamped(Event::Quorum(QuorumEvent {
@@ -46,22 +77,47 @@ impl History {
                     text: text.clone(),
                 }));
                 self.last_quorum = Some(message.clone());
-                Some(message)
+                vec![message]
+            }
+            node::Event::Notice { refusals, text, .. } => {
+                self.note_refusals(refusals, text).into_iter().map(stamped).collect()
+            }
+            node::Event::Fatal { refusal, text } => {
+                self.note_refusals(refusal, text).into_iter().map(stamped).collect()
             }
             node::Event::Deliver(_)
-            | node::Event::Fatal { .. }
             | node::Event::Group { .. }
             | node::Event::Left
-            | node::Event::Notice { .. }
             | node::Event::Room
             | node::Event::Store(_)
-            | node::Event::Transitional(_) => None,
+            | node::Event::Transitional(_) => Vec::new(),
         }
     }
 
-    /// What a client that subscribes hears first: the last view and the last word on quorum. Where
-    /// the lease is not good any more, that word is no; where views have come and gone since, the
-    /// votes are those of `now`.
+    /// Notes that a link or a path changed.
+    pub(crate) fn note_link(&mut self, message: &EventMessage) {
+        if let Event::Link(LinkEvent { link, node, up, .. }) = message.event {
+            if up {
+                self.down.remove(&(link, node));
+            } else {
+                self.down.insert((link, node), message.clone());
+            }
+        }
+    }
+
+    /// Keeps an event that was told, as bytes.
+    pub(crate) fn keep(&mut self, frame: Bytes) {
+        self.past.keep(frame);
+    }
+
+    /// The events of late as bytes, oldest first.
+    pub(crate) fn past(&self) -> Vec<Bytes> {
+        self.past.frames()
+    }
+
+    /// What a client that subscribes hears first: the last view, the last word on quorum, and what
+    /// is down. Where the lease is not good any more, that word is no; where views have come and
+    /// gone since, the votes are those of `now`.
     pub(crate) fn present(
         &self,
         lease_is_good: bool,
@@ -69,26 +125,70 @@ impl History {
     ) -> Vec<EventMessage> {
         let mut quorum = self.last_quorum.clone();
         if let Some(EventMessage { event: Event::Quorum(event), .. }) = &mut quorum {
-            event.quorate &= lease_is_good;
             if let Some(now) = now.filter(|now| self.is_of_last_view(now)) {
                 event.votes = now.votes;
                 event.expected_votes = now.expected_votes;
                 event.needed = now.needed;
                 event.text.clone_from(&now.why_quorate);
+            } else if event.quorate && !lease_is_good {
+                "the lease of this node has ended".clone_into(&mut event.text);
             }
+            event.quorate &= lease_is_good;
         }
-        self.last_view.iter().cloned().chain(quorum).collect()
+        let down = self.down.values().cloned();
+        self.last_view.iter().cloned().chain(quorum).chain(down).collect()
     }
 
-    fn is_of_last_view(&self, status: &node::Status) -> bool {
-        let last = self.last_view.as_ref().map(|message| &message.event);
-        let epoch = status.view.as_ref().map(|view| view.id.epoch);
-        matches!(last, Some(Event::View(view)) if Some(view.epoch) == epoch)
+    /// Whether all that this status shows of view and quorum has been told: else those who hear of
+    /// it first would hear the effect before the cause.
+    pub(crate) fn has_told(&self, status: &node::Status) -> bool {
+        let quorate = match self.last_quorum.as_ref().map(|message| &message.event) {
+            Some(Event::Quorum(event)) => event.quorate,
+            _ => false,
+        };
+        self.is_of_last_view(status) && quorate == status.quorate
+    }
+
+    /// Whether the view of this status was the last to be told. Before the first there is none.
+    pub(crate) fn is_of_last_view(&self, status: &node::Status) -> bool {
+        let last = match self.last_view.as_ref().map(|message| &message.event) {
+            Some(Event::View(view)) => Some(view.epoch),
+            _ => None,
+        };
+        last == status.view.as_ref().map(|view| view.id.epoch)
     }
 
     /// When the node last became a member; `None` if it was in no view since this daemon started.
     pub(crate) fn membership(&self, node: NodeId) -> Option<Membership> {
         self.nodes.get(&node).copied()
+    }
+
+    /// Who came and who went.
+    fn note_changes(&mut self, at: Instant, event: &node::ViewEvent) -> Vec<Event> {
+        let members: BTreeSet<NodeId> = event.view.nodes().collect();
+        self.down.retain(|(_, node), _| node.is_none_or(|node| members.contains(&node)));
+        let mut events = Vec::new();
+        for came in &event.reasons {
+            let known = self.nodes.get_mut(&came.node);
+            let (state, change, away) = if !members.contains(&came.node) {
+                known.into_iter().for_each(|known| known.left_at = Some(at));
+                (NodeState::Dead, NodeChange::Left, None)
+            } else if let Some(known) = known {
+                (NodeState::Member, NodeChange::Returned, known.left_at)
+            } else {
+                (NodeState::Member, NodeChange::Joined, None)
+            };
+            self.refusals.remove(&came.node);
+            let away = away.map(|left| format!("; it was away for {}", Span(at.since(left))));
+            events.push(Event::Node(NodeEvent {
+                node: came.node,
+                state,
+                change,
+                reason: words::reason(came.reason).to_owned(),
+                text: came.evidence.clone() + &away.unwrap_or_default(),
+            }));
+        }
+        events
     }
 
     fn note_members(&mut self, event: &node::ViewEvent) {
@@ -97,154 +197,49 @@ impl History {
                 && self.nodes.get(&id.node).is_some_and(|known| known.id == id);
             if !stayed {
                 let joined_epoch = event.view.id.epoch;
-                self.nodes.insert(id.node, Membership { id, joined_epoch });
+                self.nodes.insert(id.node, Membership { id, joined_epoch, left_at: None });
             }
+        }
+    }
+
+    /// Refusals are told when they begin or change: the node says them again and again.
+    fn note_refusals<'a>(
+        &mut self,
+        refusals: impl IntoIterator<Item = &'a Refusal>,
+        text: &str,
+    ) -> Vec<Event> {
+        let mut events = Vec::new();
+        for refusal in refusals {
+            let node = words::other_end(refusal, self.me);
+            let Refusal { reason, ours, theirs, .. } = *refusal;
+            if self.refusals.len() >= REFUSALS_MAX {
+                self.refusals.clear();
+            }
+            if self.refusals.insert(node, (reason, ours, theirs)) == Some((reason, ours, theirs)) {
+                continue;
+            }
+            events.push(words::config(refusal, self.me, text).unwrap_or_else(|| {
+                let mine = refusal.by == self.me;
+                Event::Node(NodeEvent {
+                    node,
+                    state: self.state_of(node),
+                    change: if mine { NodeChange::Refused } else { NodeChange::Refuses },
+                    reason: words::refuse_reason(reason).to_owned(),
+                    text: text.to_owned(),
+                })
+            }));
+        }
+        events
+    }
+
+    fn state_of(&self, node: NodeId) -> NodeState {
+        match self.nodes.get(&node) {
+            Some(Membership { left_at: None, .. }) => NodeState::Member,
+            Some(_) => NodeState::Dead,
+            None => NodeState::NeverSeen,
         }
     }
 }
 
-fn for_clients(event: &node::ViewEvent) -> ViewEvent {
-    let node::ViewEvent { view, transitional, joined, left, reasons, text } = event;
-    ViewEvent {
-        epoch: view.id.epoch,
-        coordinator: view.id.coordinator.node,
-        members: view.nodes().collect(),
-        joined: joined.clone(),
-        left: left.clone(),
-        transitional: transitional.clone(),
-        reasons: reasons.iter().map(reason_for_clients).collect(),
-        text: text.clone(),
-    }
-}
-
-fn reason_for_clients(came: &node::Came) -> ChangeReason {
-    ChangeReason {
-        node: came.node,
-        reason: word(came.reason).to_owned(),
-        evidence: came.evidence.clone(),
-    }
-}
-
-/// The word for programs.
-const fn word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Joined => "joined",
-        Reason::Killed => "killed",
-        Reason::Lagging => "lagging",
-        Reason::Left => "left",
-        Reason::Merged => "merged",
-        Reason::Parted => "parted",
-        Reason::Removed => "removed",
-        Reason::Restarted => "restarted",
-        Reason::Silent => "silent",
-        Reason::Unresponsive => "unresponsive",
-    }
-}
-
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use cman_crypto::Plain;
-    use cman_types::{Incarnation, Instant, Member, Salt, View, ViewId};
-    use std::time::Duration;
-
-    fn id(node: u32, incarnation: u64) -> MemberId {
-        let node = NodeId::new(node).unwrap();
-        MemberId { node, incarnation: Incarnation(incarnation), salt: Salt::default() }
-    }
-
-    fn view(epoch: u64, members: &[MemberId], stayed: &[u32]) -> node::Event {
-        let address = "10.0.0.1:5405".parse().unwrap();
-        node::Event::View(node::ViewEvent {
-            view: View {
-                id: ViewId { epoch: Epoch(epoch), coordinator: members[0] },
-                members: members.iter().map(|id| Member { id: *id, address }).collect(),
-            },
-            transitional: stayed.iter().filter_map(|id| NodeId::new(*id)).collect(),
-            joined: Vec::new(),
-            left: Vec::new(),
-            reasons: Vec::new(),
-            text: String::new(),
-        })
-    }
-
-    /// A node that says that it is in the view of `epoch`, with so many votes.
-    pub(crate) fn status(epoch: u64, votes: u32) -> node::Status {
-        let setup = node::Setup {
-            me: NodeId::new(1).unwrap(),
-            incarnation: Incarnation(1),
-            salt: Salt::default(),
-            seed: 1,
-            address: "10.0.0.1:5405".parse().unwrap(),
-            cluster_name: "alpha".into(),
-            cluster_id: 3169,
-            config_version: 1,
-            peers: Vec::new(),
-            expected_votes: 3,
-            two_node: false,
-            wait_for_all: false,
-            token: Duration::from_secs(2),
-            multicast: false,
-            wire_versions: node::WIRE_VERSIONS,
-            epoch_ceiling: None,
-            wall_seconds: 1,
-            removed: false,
-            observe: false,
-        };
-        let node = node::Node::new(Instant::ZERO, setup, Box::new(Plain::new("alpha")));
-        let node::Event::View(event) = view(epoch, &[id(1, 1)], &[1]) else {
-            panic!("no view");
-        };
-        let why_quorate = format!("{votes} of 3");
-        let view = Some(event.view);
-        node::Status { view, votes, why_quorate, ..node.status(Instant::ZERO) }
-    }
-
-    #[test]
-    fn who_subscribes_hears_the_votes_of_the_present_view() {
-        let mut history = History::default();
-        let text = "quorum gained".to_owned();
-        let yes = node::Event::Quorum { quorate: true, votes: 2, expected: 3, needed: 2, text };
-        history.note(1, 1, &view(5, &[id(1, 1)], &[1]));
-        history.note(2, 2, &yes);
-        let quorum = |history: &History, status| match &history.present(true, Some(&status))[1] {
-            EventMessage { event: Event::Quorum(event), .. } => (event.votes, event.text.clone()),
-            other => panic!("{other:?}"),
-        };
-        history.note(3, 3, &view(6, &[id(1, 1)], &[1]));
-        assert_eq!(quorum(&history, status(6, 3)), (3, "3 of 3".to_owned()));
-        // Of another view than the one that is told just before.
-        assert_eq!(quorum(&history, status(7, 3)), (2, "quorum gained".to_owned()));
-    }
-
-    fn joined(history: &History, node: u32) -> Option<u64> {
-        history.membership(NodeId::new(node).unwrap()).map(|m| m.joined_epoch.0)
-    }
-
-    #[test]
-    fn membership_counts_from_the_first_view_without_a_break() {
-        let mut history = History::default();
-        history.note(1, 1, &view(5, &[id(1, 1)], &[1]));
-        history.note(2, 2, &view(6, &[id(1, 1), id(2, 1)], &[1]));
-        history.note(3, 3, &view(7, &[id(1, 1), id(2, 1)], &[1, 2]));
-        assert_eq!((joined(&history, 1), joined(&history, 2)), (Some(5), Some(6)));
-        history.note(4, 4, &view(8, &[id(1, 1), id(2, 2)], &[1]));
-        assert_eq!((joined(&history, 1), joined(&history, 2)), (Some(5), Some(8)));
-        assert_eq!(joined(&history, 3), None);
-    }
-
-    #[test]
-    fn who_subscribes_hears_the_present_but_no_stale_yes() {
-        let mut history = History::default();
-        assert!(history.present(true, None).is_empty());
-        history.note(1, 1, &view(5, &[id(1, 1)], &[1]));
-        let text = "2 of 3 votes".to_owned();
-        let yes = node::Event::Quorum { quorate: true, votes: 2, expected: 3, needed: 2, text };
-        history.note(2, 2, &yes);
-        let quorate = |lease| match &history.present(lease, None)[1].event {
-            Event::Quorum(event) => event.quorate,
-            other => panic!("{other:?}"),
-        };
-        assert!(quorate(true) && !quorate(false));
-    }
-}
+pub(crate) mod tests;

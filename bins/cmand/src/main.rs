@@ -6,13 +6,16 @@
 //! - the *engine* thread: sockets, timer and node; it never waits for anything else
 //!   ([`engine_thread`], [`transmit`], `cman_record`);
 //! - the *service* thread: clients, signals, systemd, events ([`service`], [`conversation`],
-//!   [`outlet`], [`answer`], [`present`], [`hub`], [`history`]);
+//!   [`outlet`], [`answer`], [`present`], [`observer`], [`hub`], [`history`], [`past`],
+//!   [`words`]);
 //! - the *disk* thread: the state file (`cman_io::disk_thread`).
 //!
 //! [`engine`] is the way from the others to the engine thread, [`groups`] the way of messages
 //! between clients and node, both ways: bounded, and never waited for on the engine's side.
 //! Threads that come and go resolve names ([`peers`]), write log lines ([`log`]) and recordings
 //! ([`record_file`]).
+//!
+//! A panic anywhere ends them all ([`panics`]).
 //!
 //! The start: [`args`], then [`detach`] or [`daemon`], which takes what [`startup`] finds.
 #![forbid(unsafe_code)]
@@ -33,7 +36,10 @@ mod hub;
 mod log;
 mod moderation;
 mod node_setup;
+mod observer;
 mod outlet;
+mod panics;
+mod past;
 mod peers;
 mod present;
 mod record_file;
@@ -45,6 +51,7 @@ mod subscriber;
 mod systemd;
 mod transmit;
 mod wall_time;
+mod words;
 
 use args::Args;
 use clap::Parser;
@@ -65,8 +72,9 @@ fn main() -> ExitCode {
         }
     };
     if !args.foreground && !args.detached {
-        return detach::start_again();
+        return detach::start_again(args.tied);
     }
+    panics::abort();
     let log = match Log::start() {
         Ok(log) => log,
         Err(error) => {

@@ -3,7 +3,7 @@
 use crate::{
     context::Context,
     engine::Snapshot,
-    health::{Network, Rights, alarms},
+    health::{MULTICAST_DEAD, Network, RELAYED, Rights, alarms},
     startup::resident_bytes,
 };
 use cman_io::clock;
@@ -206,11 +206,10 @@ fn path_troubles(status: &node::Status) -> Vec<PathTrouble> {
             troubles.push(PathTrouble { node: node.id, text: text.to_owned() });
         };
         if node.member.is_some() && node.relayed {
-            add("it is heard only through another node: a path between the two is broken");
+            add(RELAYED);
         }
         if node.member.is_some() && node.multicast_dead {
-            add("it is heard by unicast but multicast does not pass; does the switch do IGMP \
-                 snooping without a querier?");
+            add(MULTICAST_DEAD);
         }
     }
     troubles

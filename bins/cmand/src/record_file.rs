@@ -1,12 +1,11 @@
 //! Recordings on disk: the file of `--record`, and what is left of a daemon that panicked.
 
-use crate::log::last_words;
+use crate::{log::last_words, panics};
 use cman_record::{Chunk, Recorder};
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    panic,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, TryLockError,
@@ -58,16 +57,14 @@ fn write_all(mut file: File, path: &Path, chunks: &Receiver<Chunk>) {
 
 /// From now on a panic writes the recorder to `DIR/panic-PID.rec` before the process ends.
 pub(crate) fn write_on_panic(recorder: Arc<Mutex<Recorder>>, dir: PathBuf) {
-    let before = panic::take_hook();
-    panic::set_hook(Box::new(move |info| {
-        before(info);
+    panics::before_that(move || {
         let path = dir.join(format!("panic-{}.rec", std::process::id()));
         let shown = path.display();
         last_words(&match write_pieces(&recorder, &path) {
             Ok(()) => format!("what led to this was written to {shown}"),
             Err(error) => format!("cannot write {shown}: {error}"),
         });
-    }));
+    });
 }
 
 fn write_pieces(recorder: &Mutex<Recorder>, path: &Path) -> io::Result<()> {

@@ -6,13 +6,11 @@ use crate::{
     engine::{Outcome, Report},
     groups::outbox::{Outbox, Told},
     moderation::Moderation,
+    observer,
     systemd::Systemd,
 };
 use cman_io::clock;
-use cman_ipc::{
-    Message, encode,
-    event::{Event as ClientEvent, EventMessage, ShutdownEvent},
-};
+use cman_ipc::event::{Event as ClientEvent, ShutdownEvent};
 use cman_node::{Command, Event};
 use std::{
     io,
@@ -137,11 +135,12 @@ impl Service {
         outbox: Outbox,
         mut outcome: oneshot::Receiver<Outcome>,
     ) -> Outcome {
+        let observer = tokio::spawn(observer::observe(self.context.clone()));
         let outcome = loop {
             tokio::select! {
                 biased;
                 told = outbox.next() => self.pass_on(told),
-                // Lost when the thread has panicked, which whoever joins it deals with.
+                // The thread tells it before it ends.
                 ended = &mut outcome => break ended.unwrap_or(Outcome::Stopped),
                 _ = self.doors.signals.terminate.recv() => self.end("SIGTERM"),
                 _ = self.doors.signals.interrupt.recv() => self.end("SIGINT"),
@@ -154,6 +153,7 @@ impl Service {
                 Some(_gone) = self.clients.join_next() => {}
             }
         };
+        observer.abort();
         self.pass_on(outbox.take());
         self.farewell(&outcome).await;
         outcome
@@ -180,9 +180,9 @@ impl Service {
             }
         };
         self.log(&event);
-        let message = self.context.history().note(wall_ns, at.as_nanos(), &event);
-        if let Some(message) = message {
-            self.publish(message);
+        let messages = self.context.history().note(wall_ns, at, &event);
+        for message in messages {
+            self.context.publish(message);
         }
     }
 
@@ -194,8 +194,8 @@ impl Service {
             }
             Event::Quorum { quorate: true, text, .. } => tracing::info!("{text}"),
             Event::Quorum { quorate: false, text, .. } => tracing::warn!("{text}"),
-            Event::Notice { warning: true, text } => tracing::warn!("{text}"),
-            Event::Notice { warning: false, text } => tracing::info!("{text}"),
+            Event::Notice { warning: true, text, .. } => tracing::warn!("{text}"),
+            Event::Notice { warning: false, text, .. } => tracing::info!("{text}"),
             // The engine thread keeps these for itself.
             Event::Deliver(_)
             | Event::Fatal { .. }
@@ -204,12 +204,6 @@ impl Service {
             | Event::Room
             | Event::Store(_)
             | Event::Transitional(_) => {}
-        }
-    }
-
-    fn publish(&self, event: EventMessage) {
-        if let Some(bytes) = encode_event(event) {
-            self.context.hub.publish(&bytes);
         }
     }
 
@@ -279,12 +273,9 @@ impl Service {
             Outcome::Stopped => "this daemon was told to end at once".to_owned(),
             Outcome::Fatal(text) => text.clone(),
         };
-        let at = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
-        let monotonic_ns = clock::now().as_nanos();
-        let event = ClientEvent::Shutdown(ShutdownEvent { text });
-        if let Some(bytes) = encode_event(EventMessage { at, monotonic_ns, event }) {
+        let told = self.context.publish_now(ClientEvent::Shutdown(ShutdownEvent { text }));
+        if let Some(bytes) = told {
             let hub = &self.context.hub;
-            hub.publish(&bytes);
             // Members of groups learn it without having asked.
             self.context.sessions.say_all(&bytes, |outlet| hub.has(outlet));
         }
@@ -293,13 +284,6 @@ impl Service {
         // Who does not read within the limit is cut off.
         let _cut_off = timeout(FAREWELL_LIMIT, all).await;
     }
-}
-
-/// An event as bytes; one that is too long for any client is dropped with a warning.
-fn encode_event(event: EventMessage) -> Option<Vec<u8>> {
-    encode(&Message::Event(event))
-        .inspect_err(|error| tracing::warn!("an event cannot be told to clients: {error}"))
-        .ok()
 }
 
 /// Asks the node to leave until it agrees, and ends without it when that takes too long.

@@ -71,6 +71,8 @@ pub(crate) enum StartError {
          or LimitNOFILE in its systemd unit"
     )]
     Descriptors { allowed: u64, needed: u64 },
+    #[error("the start was given up: the process that waited for it has ended")]
+    GivenUp,
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
     #[error("the system refuses a thread or descriptor: {0}")]

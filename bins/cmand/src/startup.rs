@@ -8,6 +8,7 @@
 
 use crate::{
     args::Args,
+    detach::Starter,
     directory::{Directory, DirectoryError},
     run_dir::RunDir,
     start_error::StartError,
@@ -71,13 +72,14 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// The first thing that is missing, but all problems of the configuration at once.
-pub(crate) fn prepare(args: &Args) -> Result<Prepared, StartError> {
+pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartError> {
     allow_descriptors()?;
     let config = read_config(&args.config)?;
     let me = find_me(args, &config)?;
     let cipher = make_cipher(args, &config)?;
     let interface = own_interface(&config, &me)?;
     let mut notes = Vec::new();
+    starter.let_make()?;
     let mut run_dir = RunDir::acquire(&args.run_dir)?;
     let mut state_dir = lock_state_dir(&args.state_dir, &mut notes)?;
     let lease = LeaseWriter::create(run_dir.place_of_lease_page(), me.id)?;

@@ -2,7 +2,8 @@
 
 use crate::{error::Error, events::Events, wire::Wire};
 use cman_ipc::{
-    Hello, Message, NodesReply, Reply, Request, StatusReply, Welcome, paths, reply::VersionReply,
+    EventMessage, Hello, Message, NodesReply, Reply, Request, StatusReply, Welcome, kind, paths,
+    reply::VersionReply,
 };
 use cman_types::NodeId;
 use std::{path::Path, time::Duration};
@@ -139,6 +140,28 @@ impl Connection {
                 return Ok(lines);
             }
             reply = self.reply()?;
+        }
+    }
+
+    /// What happened lately, as far as the daemon remembers, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such answer.
+    pub fn past_events(&mut self) -> Result<Vec<EventMessage>, Error> {
+        let mut events = Vec::new();
+        let question = Message::Request(Request::PastEvents);
+        let mut said = self.wire.exchange(&question, self.patience)?;
+        loop {
+            match said {
+                Some(Message::Event(event)) => events.push(event),
+                // Of a newer daemon.
+                Some(Message::Unknown { kind }) if kind::is_event(kind) => {}
+                said => match Self::as_reply(said)? {
+                    Reply::Done => return Ok(events),
+                    _ => return Err(Error::Unexpected),
+                },
+            }
+            said = self.wire.receive(Some(self.patience))?;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use cman_io::lease_page::LeaseError;
 use cman_ipc::{DecodeError, EncodeError, ErrorCode, ErrorReply, paths::SOCKET_PATH_MAX};
-use cman_types::{GroupName, group::GROUP_MESSAGE_MAX};
+use cman_types::{GroupName, Span, group::GROUP_MESSAGE_MAX};
 use std::{
     io,
     os::unix::fs::FileTypeExt,
@@ -89,7 +89,7 @@ pub enum Error {
         socket: PathBuf,
     },
     /// No answer in time.
-    #[error("The cluster daemon gave no answer for {} seconds.", .after.as_secs_f32())]
+    #[error("The cluster daemon gave no answer for {}.", Span(*.after))]
     TimedOut {
         /// How long was waited.
         after: Duration,

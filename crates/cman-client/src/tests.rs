@@ -251,6 +251,28 @@ fn events_come_until_the_daemon_closes_and_unknown_ones_are_skipped() {
 }
 
 #[test]
+fn past_events_come_before_the_reply() {
+    let sent = shutdown();
+    let past = sent.clone();
+    let (mut connection, _daemon, _dir) = connected(move |request| match request {
+        Request::PastEvents => {
+            let twice = vec![Message::Event(past.clone()), Message::Event(past.clone())];
+            twice.into_iter().chain([Message::Reply(Reply::Done)]).collect()
+        }
+        _ => vec![Message::Reply(Reply::Done)],
+    });
+    assert_eq!(connection.past_events().unwrap(), [sent.clone(), sent]);
+    // The conversation goes on.
+    connection.leave(false, false).unwrap();
+}
+
+#[test]
+fn how_long_was_waited_is_said_for_people() {
+    let error = Error::TimedOut { after: Duration::from_nanos(999_999_700) };
+    assert_eq!(error.to_string(), "The cluster daemon gave no answer for 1 s.");
+}
+
+#[test]
 fn whoever_polls_the_descriptor_takes_what_has_arrived() {
     let event = shutdown();
     let sent = event.clone();

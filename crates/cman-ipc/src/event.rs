@@ -19,11 +19,11 @@ pub struct EventMessage {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Event {
-    /// Another configuration version is in force.
+    /// A configuration is in force, or another node has a different one.
     Config(ConfigEvent),
-    /// A link went up or down.
+    /// A link, or the path to a node over it, went up or down.
     Link(LinkEvent),
-    /// A node changed its state without a view change.
+    /// A node came or went, or was not let in.
     Node(NodeEvent),
     /// Quorum was won or lost.
     Quorum(QuorumEvent),
@@ -87,27 +87,45 @@ pub struct QuorumEvent {
     pub text: String,
 }
 
-/// Another configuration version is in force.
+/// A configuration is in force here, or another node has a different one.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ConfigEvent {
-    /// Which.
+    /// The version that is in force here.
     pub config_version: u64,
-    /// What changed, one sentence.
+    /// Who has another one; `None` when this tells which one is in force.
+    pub other: Option<OtherConfig>,
+    /// What that means, one sentence.
     pub text: String,
 }
 
-/// A link went up or down.
+/// A node with another configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct OtherConfig {
+    /// Which.
+    #[serde(with = "ids::node")]
+    pub node: NodeId,
+    /// The version that it has.
+    pub config_version: u64,
+}
+
+/// A link, or the path to a node over it, went up or down, or multicasts began or ceased to pass.
+/// It tells how things are now.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct LinkEvent {
     /// Its number.
     pub link: u8,
-    /// Whether it is up now.
+    /// The member at the other end of the path; `None` for the link as a whole.
+    #[serde(with = "ids::maybe_node")]
+    pub node: Option<NodeId>,
+    /// Whether it is up now. A path is down while the member is heard only through another node.
     pub up: bool,
+    /// Whether multicasts pass. Always false where none are sent.
+    pub multicast_heard: bool,
     /// Why, one sentence.
     pub text: String,
 }
 
-/// A node changed its state without a view change, for example was refused.
+/// A node came or went, or was not let in.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct NodeEvent {
     /// Which.
@@ -115,8 +133,41 @@ pub struct NodeEvent {
     pub node: NodeId,
     /// What it is now.
     pub state: NodeState,
-    /// Why, one sentence.
+    /// What happened to it.
+    pub change: NodeChange,
+    /// A word, such as `silent`, `restarted` or `held_off`.
+    pub reason: String,
+    /// Who noticed what, one sentence.
     pub text: String,
+}
+
+/// What happened to a node.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum NodeChange {
+    /// It became a member, for the first time since this daemon started.
+    Joined,
+    /// It became a member again.
+    Returned,
+    /// It is a member no more.
+    Left,
+    /// This node does not let it in.
+    Refused,
+    /// It does not let this node in.
+    Refuses,
+}
+
+impl NodeChange {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Returned => "returned",
+            Self::Left => "left",
+            Self::Refused => "refused",
+            Self::Refuses => "refuses",
+        }
+    }
 }
 
 /// The daemon is about to end.

@@ -27,6 +27,10 @@ travels_as!(nodes, Vec<NodeId>, Vec<u32>, |ids| ids.iter().map(|id| id.get()).co
     .collect());
 travels_as!(epoch, Epoch, u64, |epoch| epoch.0, |epoch| Some(Epoch(epoch)));
 travels_as!(incarnation, Incarnation, u64, |i| i.0, |i| Some(Incarnation(i)));
+travels_as!(maybe_node, Option<NodeId>, Option<u32>, |id| id.map(NodeId::get), |id| match id {
+    Some(id) => NodeId::new(id).map(Some),
+    None => Some(None),
+});
 travels_as!(maybe_incarnation, Option<Incarnation>, Option<u64>, |i| i.map(|i| i.0), |i| Some(
     i.map(Incarnation)
 ));

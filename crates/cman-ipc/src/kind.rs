@@ -16,6 +16,8 @@ pub const SUBSCRIBE: u16 = 0x0013;
 pub const LOGS: u16 = 0x0014;
 /// Request: see [`Request::Recorder`](crate::Request::Recorder).
 pub const RECORDER: u16 = 0x0015;
+/// Request: see [`Request::PastEvents`](crate::Request::PastEvents).
+pub const PAST_EVENTS: u16 = 0x0016;
 /// Request: see [`Request::Leave`](crate::Request::Leave).
 pub const LEAVE: u16 = 0x0020;
 /// Request: see [`Request::Kill`](crate::Request::Kill).
@@ -30,20 +32,20 @@ pub const GROUP_SEND: u16 = 0x0032;
 pub const GROUP_MEMBERS: u16 = 0x0033;
 /// Request: see [`Request::GroupFlush`](crate::Request::GroupFlush).
 pub const GROUP_FLUSH: u16 = 0x0034;
-
-/// First number of the events.
 /// Request: see [`Request::GroupList`](crate::Request::GroupList).
 pub const GROUP_LIST: u16 = 0x0035;
+
+/// First number of the events.
 pub const EVENTS: u16 = 0x4000;
 /// Event: a view was installed.
 pub const EVENT_VIEW: u16 = EVENTS + 1;
 /// Event: quorum was won or lost, or votes changed.
 pub const EVENT_QUORUM: u16 = EVENTS + 2;
-/// Event: another configuration version is in force.
+/// Event: a configuration is in force, or another node has a different one.
 pub const EVENT_CONFIG: u16 = EVENTS + 3;
-/// Event: a link went up or down.
+/// Event: a link, or a path over it, went up or down.
 pub const EVENT_LINK: u16 = EVENTS + 4;
-/// Event: a node changed its state.
+/// Event: a node came or went, or was not let in.
 pub const EVENT_NODE: u16 = EVENTS + 5;
 /// Event: the daemon is about to end.
 pub const EVENT_SHUTDOWN: u16 = EVENTS + 6;

@@ -14,7 +14,8 @@
 //! 4. A client that joins a group gets a [`GroupEvent`] whenever something happens in it. Messages
 //!    that it sends itself are not answered, unless its [`hello::Channel`] is for calls.
 //! 5. After [`Request::Subscribe`] [`EventMessage`]s arrive whenever something happens. The view
-//!    and the quorum of that moment come first, as events, so that nothing is missed.
+//!    and the quorum of that moment come first, as events, and links that are down, so that nothing
+//!    is missed. [`Request::PastEvents`] tells, before its reply, what happened lately.
 //!
 //! # The frame
 //! All integers little endian.

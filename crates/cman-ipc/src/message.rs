@@ -115,6 +115,7 @@ const fn request_kind(request: &Request) -> u16 {
         Request::Leave { .. } => kind::LEAVE,
         Request::Logs => kind::LOGS,
         Request::Nodes => kind::NODES,
+        Request::PastEvents => kind::PAST_EVENTS,
         Request::Recorder => kind::RECORDER,
         Request::Status => kind::STATUS,
         Request::Subscribe => kind::SUBSCRIBE,
@@ -126,8 +127,8 @@ const fn reply_kind(reply: &Reply) -> u16 {
     match reply {
         Reply::Done => kind::DONE,
         Reply::Error(_) => kind::ERROR,
-        Reply::GroupMembers(_) => kind::REPLY | kind::GROUP_MEMBERS,
         Reply::GroupList(_) => kind::REPLY | kind::GROUP_LIST,
+        Reply::GroupMembers(_) => kind::REPLY | kind::GROUP_MEMBERS,
         Reply::Logs(_) => kind::REPLY | kind::LOGS,
         Reply::Nodes(_) => kind::REPLY | kind::NODES,
         Reply::Recorder(_) => kind::REPLY | kind::RECORDER,
@@ -169,10 +170,11 @@ fn write_request(request: &Request, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
         Request::Leave { remove, force } => write(&(remove, force), to),
         // A message to a group is not written here.
         Request::GroupFlush
-        | Request::GroupSend { .. }
         | Request::GroupList
+        | Request::GroupSend { .. }
         | Request::Logs
         | Request::Nodes
+        | Request::PastEvents
         | Request::Recorder
         | Request::Status
         | Request::Subscribe
@@ -188,9 +190,9 @@ fn read_request(kind: u16, body: &[u8]) -> postcard::Result<Message> {
             let (group, pid): (PlainName, _) = read(body)?;
             Request::GroupJoin { group: group.try_into()?, pid }
         }
+        kind::GROUP_LIST => bodiless(Request::GroupList)?,
         kind::GROUP_LEAVE => Request::GroupLeave { group: read::<PlainName>(body)?.try_into()? },
         kind::GROUP_MEMBERS => {
-        kind::GROUP_LIST => bodiless(Request::GroupList)?,
             Request::GroupMembers { group: read::<PlainName>(body)?.try_into()? }
         }
         kind::KILL => {
@@ -203,6 +205,7 @@ fn read_request(kind: u16, body: &[u8]) -> postcard::Result<Message> {
         }
         kind::LOGS => bodiless(Request::Logs)?,
         kind::NODES => bodiless(Request::Nodes)?,
+        kind::PAST_EVENTS => bodiless(Request::PastEvents)?,
         kind::RECORDER => bodiless(Request::Recorder)?,
         kind::STATUS => bodiless(Request::Status)?,
         kind::SUBSCRIBE => bodiless(Request::Subscribe)?,
@@ -216,10 +219,10 @@ fn write_reply(reply: &Reply, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
     match reply {
         Reply::Done => Ok(to),
         Reply::Error(error) => write(error, to),
+        Reply::GroupList(chunk) => write(&PlainList::from(chunk), to),
         Reply::GroupMembers(members) => write(&group_body::plain_processes(members), to),
         Reply::Logs(chunk) => write(chunk, to),
         Reply::Nodes(nodes) => write(nodes, to),
-        Reply::GroupList(chunk) => write(&PlainList::from(chunk), to),
         Reply::Recorder(chunk) => write(chunk, to),
         Reply::Status(status) => write(status, to),
         Reply::Version(version) => write(version, to),
@@ -231,10 +234,10 @@ fn read_reply(kind: u16, body: &[u8]) -> postcard::Result<Message> {
         kind::DONE => read::<()>(body).map(|()| Reply::Done)?,
         kind::ERROR => Reply::Error(read(body)?),
         _ => match kind & !kind::REPLY {
+            kind::GROUP_LIST => Reply::GroupList(read::<PlainList>(body)?.try_into()?),
             kind::GROUP_MEMBERS => {
                 Reply::GroupMembers(group_body::processes(read::<Vec<PlainProcess>>(body)?)?)
             }
-            kind::GROUP_LIST => Reply::GroupList(read::<PlainList>(body)?.try_into()?),
             kind::LOGS => Reply::Logs(read(body)?),
             kind::NODES => Reply::Nodes(read(body)?),
             kind::RECORDER => Reply::Recorder(read(body)?),

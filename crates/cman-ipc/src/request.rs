@@ -63,6 +63,9 @@ pub enum Request {
     Logs,
     /// All configured nodes -> `Nodes`.
     Nodes,
+    /// What happened lately, as far as the daemon remembers -> those events, oldest first, then
+    /// `Done`. Not on a connection that has subscribed: new events would stand between them.
+    PastEvents,
     /// The flight recorder -> `Recorder`, in chunks. Admin socket only.
     Recorder,
     /// How this node and its cluster are -> `Status`.
@@ -82,11 +85,12 @@ impl Request {
             Self::GroupFlush
             | Self::GroupJoin { .. }
             | Self::GroupLeave { .. }
+            | Self::GroupList
             | Self::GroupMembers { .. }
             | Self::GroupSend { .. }
             | Self::Logs
-            | Self::GroupList
             | Self::Nodes
+            | Self::PastEvents
             | Self::Status
             | Self::Subscribe
             | Self::Version => false,

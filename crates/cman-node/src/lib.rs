@@ -13,7 +13,7 @@ mod sentence;
 mod status;
 
 pub use cman_order::{Message, Refused as Full, Stats as StreamStats};
-pub use cman_proto::event::Deliver;
+pub use cman_proto::event::{Deliver, Refusal};
 pub use cman_quorum::Timing;
 pub use cman_services::{GroupError, GroupEvent, GroupName, GroupRequest, Process, Session};
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};

@@ -3,7 +3,7 @@
 use cman_crypto::Cipher;
 use cman_proto::{
     Config, Engine, Via,
-    event::{Event as Said, Fatal, To},
+    event::{Event as Said, Fatal, Notice, Refusal, To},
 };
 use cman_quorum::{Timing, ViewVotes, VoteRules};
 use cman_services::Services;
@@ -16,7 +16,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
-    gate::{self, Gate, GateSetup, Heard, StrangerKind},
+    gate::{self, Gate, GateSetup, Heard, Stranger, StrangerKind, StrangerNotice},
     input::{Command, Lane, Setup, Stored},
     output::{Came, Destination, Event, Store, Transmit, ViewEvent},
     sentence,
@@ -205,7 +205,8 @@ impl Node {
         self.refuse_strangers();
         while let Some(notice) = self.gate.poll_stranger_notice(now) {
             let text = sentence::strangers(&notice, self.setup.config_version);
-            self.events.push_back(Event::Notice { warning: true, text });
+            let refusals = self.refusals_of(&notice);
+            self.events.push_back(Event::Notice { warning: true, text, refusals });
         }
         for ((lane, to, receiver), frames) in batches {
             self.transmits.extend(self.gate.seal(to, receiver, lane, &frames));
@@ -214,7 +215,8 @@ impl Node {
             self.transmits.push_back(transmit);
         }
         while let Some(text) = self.gate.poll_notice() {
-            self.events.push_back(Event::Notice { warning: true, text });
+            let refusals = Vec::new();
+            self.events.push_back(Event::Notice { warning: true, text, refusals });
         }
         self.tell_quorum(now);
     }
@@ -310,18 +312,24 @@ impl Node {
                 self.events.push_back(Event::Store(Store { epoch_ceiling, removed }));
             }
             Said::Fatal(fatal) => {
-                let text = match fatal {
-                    Fatal::Killed { by } => format!(
-                        "this node was put out of the cluster by an administrator on node {by}"
-                    ),
-                    Fatal::Refused(refusal) => sentence::refusal(&refusal, self.me.node),
+                let (text, refusal) = match fatal {
+                    Fatal::Killed { by } => {
+                        let text = format!(
+                            "this node was put out of the cluster by an administrator on node {by}"
+                        );
+                        (text, None)
+                    }
+                    Fatal::Refused(refusal) => {
+                        (sentence::refusal(&refusal, self.me.node), Some(refusal))
+                    }
                 };
-                self.events.push_back(Event::Fatal { text });
+                self.events.push_back(Event::Fatal { text, refusal });
             }
             Said::Left => self.events.push_back(Event::Left),
             Said::Notice(notice) => {
                 let (warning, text) = sentence::notice(&notice, self.me.node);
-                self.events.push_back(Event::Notice { warning, text });
+                let refusals = refusal_in(&notice, self.me.node).into_iter().collect();
+                self.events.push_back(Event::Notice { warning, text, refusals });
             }
         }
     }
@@ -357,6 +365,23 @@ impl Node {
         self.events.push_back(Event::Quorum { quorate, votes, expected, needed, text });
     }
 
+    /// What the strangers of a notice are refused for. Those that are not configured are none that
+    /// have proved anything.
+    fn refusals_of(&self, notice: &StrangerNotice) -> Vec<Refusal> {
+        if notice.kind == StrangerKind::NotConfigured {
+            return Vec::new();
+        }
+        let refusal = |stranger: &Stranger| Refusal {
+            by: self.me.node,
+            node: stranger.id.node,
+            reason: RefuseReason::DuplicateNode,
+            ours: 0,
+            theirs: 0,
+            other: Some(stranger.address),
+        };
+        notice.named.iter().map(refusal).collect()
+    }
+
     /// Those who may belong here but are not configured are told so.
     fn refuse_strangers(&mut self) {
         for stranger in self.gate.strangers() {
@@ -375,6 +400,26 @@ impl Node {
                 self.transmits.extend(self.gate.seal(to, receiver, Lane::Control, &[refuse]));
             }
         }
+    }
+}
+
+/// The refusal that a notice tells of, if it does.
+fn refusal_in(notice: &Notice, me: NodeId) -> Option<Refusal> {
+    match notice {
+        Notice::Refusing(refusal) | Notice::Refused(refusal) => Some(refusal.clone()),
+        &Notice::HeldOff(node, _) => Some(Refusal {
+            by: me,
+            node,
+            reason: RefuseReason::HeldOff,
+            ours: 0,
+            theirs: 0,
+            other: None,
+        }),
+        Notice::Stalled(_)
+        | Notice::CoordinatorLost(_)
+        | Notice::Acting(_)
+        | Notice::MulticastDead(_)
+        | Notice::AboveCeiling(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a node says: datagrams, events, wishes for the disk, and its state for tools.
 
-use cman_proto::event::Deliver;
+use cman_proto::event::{Deliver, Refusal};
 use cman_services::{GroupEvent, Session};
 use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::frame::Reason;
@@ -78,6 +78,8 @@ pub enum Event {
     Fatal {
         /// One sentence for the operator: who, why, what to do.
         text: String,
+        /// The refusal, if it was one.
+        refusal: Option<Refusal>,
     },
     /// The node has left in good order (or alone). The daemon exits with 0.
     Left,
@@ -88,6 +90,8 @@ pub enum Event {
         warning: bool,
         /// One sentence.
         text: String,
+        /// The refusals that it tells of. Only those of nodes that hold the cluster's key.
+        refusals: Vec<Refusal>,
     },
     /// A client of this node is told something of its group.
     Group {

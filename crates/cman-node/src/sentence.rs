@@ -3,7 +3,7 @@
 use crate::gate::{Stranger, StrangerKind, StrangerNotice};
 use cman_proto::event::{Notice, Refusal, ViewChange};
 use cman_quorum::ViewVotes;
-use cman_types::{NodeId, NodeSet};
+use cman_types::{NodeId, NodeSet, Span};
 use cman_wire::frame::{Change, Reason, RefuseReason};
 
 /// The evidence for one change, as a fragment.
@@ -189,9 +189,9 @@ pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
     let text = match notice {
         Notice::Refusing(told) | Notice::Refused(told) => return (true, refusal(told, me)),
         Notice::Stalled(late) => format!(
-            "this node was stopped for {} ms; it suspects nobody for what it missed (look for CPU \
+            "this node was stopped for {}; it suspects nobody for what it missed (look for CPU \
              starvation, swapping or a paused virtual machine)",
-            late.as_millis()
+            Span(*late)
         ),
         Notice::CoordinatorLost(node) => {
             format!("lost touch with coordinator {node}; looking for another view")
@@ -207,8 +207,8 @@ pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
              (multicast not passing: IGMP snooping without a querier?)"
         ),
         Notice::HeldOff(node, left) => format!(
-            "node {node} is held off for {} s: it was lost again soon after it was taken in",
-            left.as_secs_f32().ceil()
+            "node {node} is held off for {}: it was lost again soon after it was taken in",
+            Span(*left)
         ),
         Notice::AboveCeiling(epoch) => format!(
             "epoch {epoch} is used before it is on disk: the state directory is slow or failing; \

@@ -10,6 +10,7 @@
 //! | [`group`] | named sets of processes |
 //! | [`basis`] | what members agree on to count votes |
 //! | [`time`] | instants on a node's own monotonic clock |
+//! | [`span`] | spans of time, in words for people |
 //! | [`prng`] | the one source of chance, seeded |
 //! | [`limits`] | the numbers nothing may exceed |
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod limits;
 pub mod node;
 pub mod node_set;
 pub mod prng;
+pub mod span;
 pub mod time;
 pub mod view;
 
@@ -28,5 +30,6 @@ pub use group::{GroupName, Process};
 pub use node::{Incarnation, Member, MemberId, NodeId, Salt};
 pub use node_set::NodeSet;
 pub use prng::Prng;
+pub use span::Span;
 pub use time::Instant;
 pub use view::{Epoch, View, ViewId};

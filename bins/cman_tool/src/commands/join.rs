@@ -10,7 +10,7 @@ use crate::{
 use cman_client::Error;
 use std::{
     ffi::OsStr,
-    io::{self, BufRead, BufReader, ErrorKind},
+    io::{self, BufRead, BufReader, ErrorKind, Write},
     os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, ChildStderr, Command, ExitStatus, Stdio},
@@ -24,6 +24,8 @@ use std::{
 
 /// The program of the daemon.
 const DAEMON: &str = "cmand";
+/// What the daemon hears when this tool does not wait for it any more: anything would do.
+const GO_ON: &[u8] = b"go on\n";
 /// How often a daemon that is starting is looked at.
 const INTERVAL: Duration = Duration::from_millis(20);
 
@@ -68,7 +70,8 @@ fn start(
     progress: &Arc<Progress>,
 ) -> Result<(), Failure> {
     let mut child = command(common, args)
-        .stdin(Stdio::null())
+        // When this tool is killed it ends, and the daemon knows that it is not wanted any more.
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -96,7 +99,7 @@ fn start(
 /// The daemon's command line.
 fn command(common: &Common, args: &Join) -> Command {
     let mut command = Command::new(program());
-    command.arg("--run-dir").arg(&common.run_dir);
+    command.arg("--tied").arg("--run-dir").arg(&common.run_dir);
     let options: [(&str, Option<&OsStr>); 4] = [
         ("--config", args.config.as_ref().map(|path| path.as_os_str())),
         ("--state-dir", args.state_dir.as_ref().map(|path| path.as_os_str())),
@@ -165,6 +168,10 @@ fn wait_for_exit(child: &mut Child, deadline: Deadline) -> Result<ExitStatus, Fa
         match child.try_wait() {
             Ok(Some(status)) => return Ok(status),
             Ok(None) if deadline.has_passed() => {
+                if let Some(stdin) = &mut child.stdin {
+                    // If it is gone already it needs no word.
+                    let _gone = stdin.write_all(GO_ON);
+                }
                 return Err(Failure::timed_out(
                     "The cluster daemon is still starting.",
                     "It goes on by itself: `cman_tool status` answers when it has started.",

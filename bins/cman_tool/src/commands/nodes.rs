@@ -4,9 +4,11 @@ use super::watch;
 use crate::{
     cli::{Common, Nodes},
     failure::Failure,
-    output, render,
+    output,
+    render::{self, classic::Widths},
 };
 use cman_client::ipc::{NodesReply, nodes::NodeState};
+use std::io::{IsTerminal, stdout};
 
 /// Shows all configured nodes, or one.
 pub(super) fn run(common: &Common, args: &Nodes) -> Result<(), Failure> {
@@ -32,7 +34,10 @@ fn show(common: &Common, args: &Nodes) -> Result<(), Failure> {
             "cman_tool: warning: some nodes are disallowed; other nodes may show other members.",
         );
     }
-    output::text(&render::classic::nodes(&reply, args.addresses, args.fence))
+    // Programs count the bytes, people look at the columns.
+    let on_terminal = stdout().is_terminal();
+    let widths = if on_terminal { Widths::fitting(&reply) } else { Widths::CLASSIC };
+    output::text(&render::classic::nodes(&reply, widths, args.addresses, args.fence))
 }
 
 fn keep_only(reply: &mut NodesReply, name: &str) -> Result<(), Failure> {

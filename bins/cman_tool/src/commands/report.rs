@@ -3,7 +3,8 @@
 use crate::{
     cli::{Common, Report},
     failure::Failure,
-    output, render,
+    output,
+    render::{self, classic::Widths},
     report::{archive::Archive, redact::redact, system},
 };
 use cman_client::{
@@ -74,6 +75,22 @@ impl Parts {
         }
     }
 
+    fn add_lines(&mut self, name: &'static str, events: &[EventMessage]) {
+        let lines: String = events.iter().map(render::events::line).collect();
+        self.add(name, lines);
+    }
+
+    fn add_json_lines(&mut self, name: &'static str, events: &[EventMessage]) {
+        let mut lines = Vec::new();
+        for event in events {
+            if let Err(error) = serde_json::to_writer(&mut lines, &render::json::event(event)) {
+                return self.problem(name, &error);
+            }
+            lines.push(b'\n');
+        }
+        self.add(name, lines);
+    }
+
     fn problem(&mut self, name: &str, error: &dyn std::fmt::Display) {
         self.problems.push(format!("{name}: {error}"));
     }
@@ -93,7 +110,8 @@ impl Parts {
         }
         if let Some(nodes) = self.had("nodes", daemon.nodes()) {
             self.add_json("nodes.json", &render::json::nodes(&nodes));
-            self.add("nodes.txt", render::classic::nodes(&nodes, true, true));
+            let widths = Widths::fitting(&nodes);
+            self.add("nodes.txt", render::classic::nodes(&nodes, widths, true, true));
         }
         if let Some(version) = self.had("version", daemon.version()) {
             self.add_json("version.json", &render::json::version(&version));
@@ -101,9 +119,12 @@ impl Parts {
         if let Some(lines) = self.had("logs", daemon.logs()) {
             self.add("log.txt", lines.join("\n") + "\n");
         }
-        if let Some(events) = self.had("events", events(common)) {
-            let lines: String = events.iter().map(render::events::line).collect();
-            self.add("events.txt", lines);
+        if let Some(events) = self.had("events", daemon.past_events()) {
+            self.add_lines("events.txt", &events);
+            self.add_json_lines("events.jsonl", &events);
+        }
+        if let Some(events) = self.had("present", present(common)) {
+            self.add_lines("present.txt", &events);
         }
         let recorder = common.connect_admin().and_then(|mut admin| admin.recorder());
         if let Some(recorder) = self.had("recorder", recorder) {
@@ -128,8 +149,8 @@ impl Parts {
     }
 }
 
-/// The events that the daemon tells to everybody who begins to listen, and those of a moment.
-fn events(common: &Common) -> Result<Vec<EventMessage>, Error> {
+/// What the daemon tells to everybody who begins to listen, and what happens in a moment.
+fn present(common: &Common) -> Result<Vec<EventMessage>, Error> {
     let mut stream = common.connect()?.subscribe()?;
     let mut events = Vec::new();
     loop {

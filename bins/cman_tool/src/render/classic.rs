@@ -80,13 +80,43 @@ fn addresses(status: &StatusReply, lines: &mut Lines) {
     }
 }
 
+/// How wide the numbers of `cman_tool nodes` are at least.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Widths {
+    id: usize,
+    epoch: usize,
+}
+
+impl Widths {
+    /// As in 2009: wider numbers push what follows to the right.
+    pub(crate) const CLASSIC: Self = Self { id: 4, epoch: 5 };
+
+    /// So wide that everything stands below its title.
+    pub(crate) fn fitting(reply: &NodesReply) -> Self {
+        let widest = |of: fn(&NodeStatus) -> u64| {
+            let largest = reply.nodes.iter().map(of).max().unwrap_or_default();
+            largest.to_string().len()
+        };
+        Self {
+            id: Self::CLASSIC.id.max(widest(|node| node.id.get().into())),
+            epoch: Self::CLASSIC.epoch.max(widest(|node| node.joined_epoch)),
+        }
+    }
+}
+
 /// `cman_tool nodes`.
-pub(crate) fn nodes(reply: &NodesReply, with_addresses: bool, with_fence: bool) -> String {
-    let mut text = String::from("Node  Sts   Inc   Joined               Name\n");
+pub(crate) fn nodes(
+    reply: &NodesReply,
+    widths: Widths,
+    with_addresses: bool,
+    with_fence: bool,
+) -> String {
+    let Widths { id, epoch } = widths;
+    let mut text = format!("{:>id$}  Sts {:>epoch$}   Joined               Name\n", "Node", "Inc");
     for node in &reply.nodes {
         let joined = joined_at(node).map_or_else(|| NO_TIME.to_owned(), time::local);
         text.push_str(&format!(
-            "{:>4}   {}  {:>5}   {joined}  {}\n",
+            "{:>id$}   {}  {:>epoch$}   {joined}  {}\n",
             node.id,
             node.state.letter(),
             node.joined_epoch,

@@ -16,10 +16,11 @@ fn what(event: &Event) -> String {
         }
         Event::Link(event) => {
             let state = if event.up { "up" } else { "down" };
-            with_text(format!("link {} {state}", event.link), &event.text)
+            let path = event.node.map(|node| format!(", path to node {node}")).unwrap_or_default();
+            with_text(format!("link {}{path} {state}", event.link), &event.text)
         }
         Event::Node(event) => {
-            with_text(format!("node {} {}", event.node, event.state), &event.text)
+            with_text(format!("node {} {}", event.node, event.change.name()), &event.text)
         }
         Event::Quorum(event) => {
             let state = if event.quorate { "quorate" } else { "inquorate" };

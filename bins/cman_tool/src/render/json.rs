@@ -5,7 +5,7 @@
 use super::{classic, time};
 use cman_client::ipc::{
     Event, EventMessage, NodeStatus, NodesReply, StatusReply,
-    event::ChangeReason,
+    event::{ChangeReason, OtherConfig},
     nodes::{Fenced, PathKind},
     reply::VersionReply,
     status::{HoldDown, LeasePromise, LinkStatus, PathTrouble, RejectedDatagrams, ViewStatus},
@@ -249,16 +249,21 @@ struct EventJson<'a> {
 enum EventBody<'a> {
     Config {
         config_version: u64,
+        other: Option<OtherConfigJson>,
         text: &'a str,
     },
     Link {
         link: u8,
+        node: Option<u32>,
         up: bool,
+        multicast_heard: bool,
         text: &'a str,
     },
     Node {
         node: u32,
         state: &'a str,
+        change: &'a str,
+        reason: &'a str,
         text: &'a str,
     },
     Quorum {
@@ -287,16 +292,40 @@ enum EventBody<'a> {
     },
 }
 
+#[derive(Serialize)]
+struct OtherConfigJson {
+    node: u32,
+    config_version: u64,
+}
+
+impl OtherConfigJson {
+    const fn new(other: OtherConfig) -> Self {
+        Self { node: other.node.get(), config_version: other.config_version }
+    }
+}
+
 impl<'a> EventBody<'a> {
     fn new(event: &'a Event) -> Self {
         match event {
-            Event::Config(event) => {
-                Self::Config { config_version: event.config_version, text: &event.text }
-            }
-            Event::Link(event) => Self::Link { link: event.link, up: event.up, text: &event.text },
-            Event::Node(event) => {
-                Self::Node { node: event.node.get(), state: event.state.name(), text: &event.text }
-            }
+            Event::Config(event) => Self::Config {
+                config_version: event.config_version,
+                other: event.other.map(OtherConfigJson::new),
+                text: &event.text,
+            },
+            Event::Link(event) => Self::Link {
+                link: event.link,
+                node: event.node.map(NodeId::get),
+                up: event.up,
+                multicast_heard: event.multicast_heard,
+                text: &event.text,
+            },
+            Event::Node(event) => Self::Node {
+                node: event.node.get(),
+                state: event.state.name(),
+                change: event.change.name(),
+                reason: &event.reason,
+                text: &event.text,
+            },
             Event::Quorum(event) => Self::Quorum {
                 quorate: event.quorate,
                 votes: event.votes,

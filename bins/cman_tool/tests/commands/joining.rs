@@ -64,7 +64,7 @@ fn the_daemon_beside_the_tool_is_started_with_all_that_was_said() {
     assert_eq!(ran.done(), "");
     assert_eq!(
         arguments,
-        "--run-dir RUN_DIR --config c.conf --state-dir /var/s --keyfile k --name n1\n"
+        "--tied --run-dir RUN_DIR --config c.conf --state-dir /var/s --keyfile k --name n1\n"
     );
 }
 
@@ -72,7 +72,7 @@ fn the_daemon_beside_the_tool_is_started_with_all_that_was_said() {
 fn what_was_not_said_is_left_to_the_daemon() {
     let (ran, arguments) = join_and_start("-t 20 -q join --json");
     assert_eq!(ran.done(), "{\"done\":true,\"text\":\"This node is a member and quorate.\"}\n");
-    assert_eq!(arguments, "--run-dir RUN_DIR\n");
+    assert_eq!(arguments, "--tied --run-dir RUN_DIR\n");
 }
 
 #[test]
@@ -119,6 +119,40 @@ fn every_end_of_a_daemon_has_its_words() {
 fn a_daemon_that_takes_too_long_is_a_timeout() {
     let said = join(&Machine::new(), "exec sleep 5 2>&-", "join -t 1").failed(2);
     assert!(said.starts_with("cman_tool: The cluster daemon is still starting.\n"), "{said}");
+}
+
+/// A daemon that notes what it hears on stdin until its end.
+const LISTENER: &str = "echo $$ > began; cat > heard; echo over > over";
+
+/// Waits until this file of the machine has something in it.
+fn wait_for(machine: &Machine, name: &str) -> String {
+    let give_up = Instant::now() + Duration::from_secs(20);
+    loop {
+        let text = fs::read_to_string(file(machine, name)).unwrap_or_default();
+        if text.ends_with('\n') {
+            return text;
+        }
+        assert!(Instant::now() < give_up, "there is no {name}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn who_stops_waiting_tells_the_daemon_to_go_on_and_who_is_killed_does_not() {
+    let machine = Machine::new();
+    join(&machine, LISTENER, "join -t 1").failed(2);
+    wait_for(&machine, "over");
+    assert_eq!(fs::read_to_string(file(&machine, "heard")).unwrap(), "go on\n");
+
+    let machine = Machine::new();
+    let tool = install(&machine, LISTENER);
+    let mut command = machine.command_of(&tool, "join");
+    let mut tool = command.env("PATH", "/usr/bin:/bin").spawn().unwrap();
+    wait_for(&machine, "began");
+    tool.kill().unwrap();
+    tool.wait().unwrap();
+    wait_for(&machine, "over");
+    assert_eq!(fs::read_to_string(file(&machine, "heard")).unwrap(), "");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! Verbs that show something.
 
 use crate::{
-    replies::{alone, daemon, events, healthy, joining, troubled},
+    replies::{alone, daemon, events, healthy, joining, nodes, troubled},
     support::{Machine, assert_text, reply},
 };
 use cman_client::ipc::{Message, Reply, Request, StatusReply, status::State};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 use std::{
+    fs::File,
     io::{BufRead, BufReader, Read},
     process::Stdio,
     thread,
@@ -137,6 +139,44 @@ fn the_classic_nodes() {
     assert_eq!(machine.run("nodes -af").done(), machine.run("nodes -f -a").done());
 }
 
+/// What the tool prints on a terminal.
+fn on_terminal(machine: &Machine, line: &str) -> String {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&master).unwrap();
+    unlockpt(&master).unwrap();
+    let name = ptsname(&master, Vec::new()).unwrap();
+    let slave = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let status = machine.command(line).stdout(slave).status().unwrap();
+    assert_eq!(status.code(), Some(0));
+    let mut bytes = vec![0; 4096];
+    let len = File::from(master).read(&mut bytes).unwrap();
+    String::from_utf8(bytes[..len].to_vec()).unwrap().replace('\r', "")
+}
+
+#[test]
+fn people_find_each_column_below_its_title_and_programs_where_it_always_was() {
+    let machine = Machine::with_daemon(|_| {
+        let mut reply = nodes();
+        reply.nodes[0].joined_epoch = 1_795_359_845;
+        reply.nodes.truncate(2);
+        vec![Message::Reply(Reply::Nodes(reply))]
+    });
+    assert_eq!(
+        machine.run("nodes").done(),
+        "Node  Sts   Inc   Joined               Name\n   \
+            1   M  1795359845   2026-11-22 15:04:05  n1\n   \
+            2   X      0                        n2\n"
+    );
+    assert_eq!(
+        on_terminal(&machine, "nodes"),
+        "Node  Sts        Inc   Joined               Name\n   \
+            1   M  1795359845   2026-11-22 15:04:05  n1\n   \
+            2   X           0                        n2\n"
+    );
+    let machine = Machine::with_daemon(daemon(healthy()));
+    assert_eq!(on_terminal(&machine, "nodes -a -f"), machine.run("nodes -a -f").done());
+}
+
 #[test]
 fn one_node_by_its_name_or_its_id() {
     let machine = Machine::with_daemon(daemon(healthy()));
@@ -233,7 +273,15 @@ fn events_as_json_have_all_that_was_promised() {
     assert_contains(&events[0], &view, "view");
     assert_contains(&events[1], &json!({ "event": "quorum", "quorate": true }), "quorum");
     let names: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(names, ["view", "quorum", "link", "node", "config", "shutdown"]);
+    let expected = ["view", "quorum", "link", "link", "node", "config", "config", "shutdown"];
+    assert_eq!(names, expected);
+    assert_contains(&events[2], &json!({ "link": 0, "node": null, "up": false }), "link");
+    assert_contains(&events[3], &json!({ "link": 0, "node": 2, "up": false }), "path");
+    let node = json!({ "node": 3, "state": "dead", "change": "left", "reason": "silent" });
+    assert_contains(&events[4], &node, "node");
+    assert_contains(&events[5], &json!({ "config_version": 5, "other": null }), "config");
+    let other = json!({ "other": { "node": 4, "config_version": 4 } });
+    assert_contains(&events[6], &other, "other config");
 }
 
 #[test]

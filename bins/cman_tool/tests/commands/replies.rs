@@ -3,7 +3,8 @@
 use cman_client::ipc::{
     Event, EventMessage, Message, NodeStatus, NodesReply, Reply, Request, StatusReply,
     event::{
-        ChangeReason, ConfigEvent, LinkEvent, NodeEvent, QuorumEvent, ShutdownEvent, ViewEvent,
+        ChangeReason, ConfigEvent, LinkEvent, NodeChange, NodeEvent, OtherConfig, QuorumEvent,
+        ShutdownEvent, ViewEvent,
     },
     nodes::{Fenced, NodeState, PathKind},
     reply::{LogsChunk, RecorderChunk, VersionReply},
@@ -202,16 +203,30 @@ pub(crate) fn events() -> Vec<Message> {
         needed: 2,
         text: "2 of 3 votes are here.".into(),
     };
-    let link = LinkEvent { link: 0, up: false, text: "The address is gone.".into() };
-    let node =
-        NodeEvent { node: id(3), state: NodeState::Disallowed, text: "It carries state.".into() };
-    let config = ConfigEvent { config_version: 5, text: "n4 was added.".into() };
+    let link = |node| LinkEvent {
+        link: 0,
+        node,
+        up: false,
+        multicast_heard: false,
+        text: "The cable is gone.".into(),
+    };
+    let node = NodeEvent {
+        node: id(3),
+        state: NodeState::Dead,
+        change: NodeChange::Left,
+        reason: "silent".into(),
+        text: "n1 heard nothing of it for 2000 ms".into(),
+    };
+    let config = |other| ConfigEvent { config_version: 5, other, text: "n4 was added.".into() };
+    let other = OtherConfig { node: id(4), config_version: 4 };
     [
         Event::View(view),
         Event::Quorum(quorum),
-        Event::Link(link),
+        Event::Link(link(None)),
+        Event::Link(link(Some(id(2)))),
         Event::Node(node),
-        Event::Config(config),
+        Event::Config(config(None)),
+        Event::Config(config(Some(other))),
         Event::Shutdown(ShutdownEvent { text: "Told to leave.".into() }),
     ]
     .map(|event| Message::Event(EventMessage { at: AT + 456_789, monotonic_ns: 42, event }))
@@ -234,6 +249,12 @@ pub(crate) fn daemon(status: StatusReply) -> impl Fn(Request) -> Vec<Message> + 
             }
             Request::Recorder => {
                 Reply::Recorder(RecorderChunk { bytes: vec![1, 2, 3], last: true })
+            }
+            Request::PastEvents => {
+                let mut answer = events();
+                answer.extend(events());
+                answer.push(Message::Reply(Reply::Done));
+                return answer;
             }
             Request::Subscribe => {
                 let mut answer = vec![Message::Reply(Reply::Done)];

@@ -1,7 +1,7 @@
 //! The support archive.
 
 use crate::{
-    replies::{daemon, healthy},
+    replies::{daemon, events, healthy},
     support::{Machine, file},
 };
 use cman_client::ipc::StatusReply;
@@ -63,10 +63,12 @@ fn a_report_has_everything_and_no_secret() {
         names,
         [
             "cluster.conf",
+            "events.jsonl",
             "events.txt",
             "log.txt",
             "nodes.json",
             "nodes.txt",
+            "present.txt",
             "recorder.bin",
             "status.json",
             "status.txt",
@@ -77,7 +79,16 @@ fn a_report_has_everything_and_no_secret() {
     assert_eq!(files["cluster.conf"], CONFIGURATION.replace("hush", "***"));
     assert_eq!(files["log.txt"], "a line of the log\n");
     assert_eq!(files["recorder.bin"], "\u{1}\u{2}\u{3}");
-    assert_eq!(files["events.txt"].lines().count(), 6);
+    // What happened before and what is now are two things.
+    let count = events().len();
+    assert_eq!(files["events.txt"].lines().count(), 2 * count);
+    assert_eq!(files["present.txt"].lines().count(), count);
+    let last: serde_json::Value = files["events.jsonl"]
+        .lines()
+        .next_back()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .unwrap();
+    assert_eq!(last["event"], "shutdown");
     assert!(files["status.txt"].starts_with("Version: 6.2.0\n"));
     assert!(files["status.json"].contains("\"cluster\": \"alpha\""));
     assert!(files["system.txt"].contains("Linux version"));

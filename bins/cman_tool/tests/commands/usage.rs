@@ -65,9 +65,32 @@ fn help_and_version_are_no_errors() {
     let machine = Machine::new();
     assert_text("help.txt", &machine.run("--help").done());
     assert_eq!(machine.run("-V").done(), concat!("cman_tool ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(machine.run("help").done(), machine.run("--help").done());
     for verb in ["join", "leave", "kill", "wait", "status", "nodes", "events", "report", "keygen"] {
-        assert!(machine.run(&format!("{verb} -h")).done().contains("Usage:"), "{verb}");
+        let usage = format!("Usage: cman_tool {verb}");
+        assert!(machine.run(&format!("{verb} -h")).done().contains(&usage), "{verb}");
+        assert!(machine.run(&format!("help {verb}")).done().contains(&usage), "help {verb}");
     }
+}
+
+#[test]
+fn a_verb_that_does_not_exist_is_answered_with_one_that_does() {
+    let machine = Machine::new();
+    assert_eq!(
+        machine.run("stats -l").failed(1),
+        "cman_tool: There is no verb `stats`.\n\
+         Did you mean `status`? `cman_tool help` shows all verbs.\n"
+    );
+    for line in ["frobnicate", "help frobnicate"] {
+        assert_eq!(
+            machine.run(line).failed(1),
+            "cman_tool: There is no verb `frobnicate`.\n`cman_tool help` shows all verbs.\n"
+        );
+    }
+    assert!(machine.run("help votes").failed(1).contains("is not in this release"));
+    let told = machine.run("jion --json").json();
+    assert_eq!(told["error"], "There is no verb `jion`.");
+    assert!(told["advice"].as_str().unwrap().starts_with("Did you mean `join`?"), "{told}");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::*;
 use crate::{
     engine::{Action, Engine},
     groups::{inbox::Inbox, outbox::Outbox, sessions::Sessions},
+    history::History,
     log::Log,
 };
 use cman_io::{interface::Interface, lease_page::LeaseWriter, waker::Waker};
@@ -14,7 +15,7 @@ use cman_ipc::{
     event::{Event, EventMessage, QuorumEvent, ShutdownEvent},
 };
 use cman_node::Command;
-use cman_types::NodeId;
+use cman_types::{Instant, NodeId};
 use std::{
     net::Ipv4Addr,
     sync::mpsc::{Receiver, sync_channel},
@@ -46,7 +47,7 @@ impl Lab {
             hub: Default::default(),
             sessions: Sessions::new(inbox.clone()),
             log: Log::start().unwrap(),
-            history: Default::default(),
+            history: History::new(me.id).into(),
             lease: Arc::new(LeaseWriter::create(dir.path(), me.id).unwrap()),
             config,
             me,
@@ -211,13 +212,13 @@ async fn an_engine_that_is_stalled_is_an_answer() {
 #[tokio::test(flavor = "current_thread")]
 async fn a_subscriber_hears_done_then_the_present_then_everything() {
     let lab = Lab::new();
-    let why = "2 of 2 votes".to_owned();
-    let text = why.clone();
+    let text = "2 of 2 votes".to_owned();
     let yes = cman_node::Event::Quorum { quorate: true, votes: 2, expected: 2, needed: 2, text };
-    lab.context.history().note(1, 2, &yes);
+    lab.context.history().note(1, Instant::from_nanos(2), &yes);
     let mut client = lab.welcome(Access::Public).await;
     assert_eq!(client.ask(Request::Subscribe).await, Reply::Done);
-    let quorum = QuorumEvent { quorate: false, votes: 2, expected_votes: 2, needed: 2, text: why };
+    let text = "the lease of this node has ended".to_owned();
+    let quorum = QuorumEvent { quorate: false, votes: 2, expected_votes: 2, needed: 2, text };
     // The lease page says no, so the present is no, whatever was true.
     let event = Event::Quorum(quorum);
     let present = Message::Event(EventMessage { at: 1, monotonic_ns: 2, event });
@@ -230,6 +231,24 @@ async fn a_subscriber_hears_done_then_the_present_then_everything() {
     lab.ending.send_replace(true);
     assert_eq!(client.hear_text().await, "last", "what happened before the end is still told");
     assert_eq!(client.hear().await, None);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_asks_for_the_past_hears_it_then_done() {
+    let lab = Lab::new();
+    let mut client = lab.welcome(Access::Public).await;
+    assert_eq!(client.ask(Request::PastEvents).await, Reply::Done, "nothing has happened");
+    let said = |number| "x".repeat(10_000) + &format!("{number}");
+    // More than may wait for a client at once.
+    for number in 0..30 {
+        let event = Event::Shutdown(ShutdownEvent { text: said(number) });
+        assert!(lab.context.publish_now(event).is_some());
+    }
+    client.say(&Message::Request(Request::PastEvents)).await;
+    for number in 0..30 {
+        assert_eq!(client.hear_text().await, said(number));
+    }
+    assert_eq!(client.hear().await, Some(Message::Reply(Reply::Done)));
 }
 
 #[tokio::test(flavor = "current_thread")]
@@ -259,7 +278,7 @@ async fn who_is_turned_away_hears_why_however_late_it_speaks() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let turning = tokio::spawn(turn_away(theirs));
     let mut client = Client { stream: ours, decoder: Decoder::new() };
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    sleep(Duration::from_millis(100)).await;
     client.say(&Message::Hello(Hello::from_program("test"))).await;
     assert_eq!(client.hear_error().await, ErrorCode::Busy);
     assert_eq!(client.hear().await, None);

@@ -4,10 +4,11 @@ use crate::{
     Channel, ErrorCode, ErrorReply, Event, EventMessage, GroupConfig, GroupEvent, GroupMessage,
     GroupRefused, Hello, Message, NodeStatus, NodesReply, Reply, Request, StatusReply, Welcome,
     event::{
-        ChangeReason, ConfigEvent, LinkEvent, NodeEvent, QuorumEvent, ShutdownEvent, ViewEvent,
+        ChangeReason, ConfigEvent, LinkEvent, NodeChange, NodeEvent, OtherConfig, QuorumEvent,
+        ShutdownEvent, ViewEvent,
     },
-    hello::{Session, Ticket},
     group::ListedGroup,
+    hello::{Session, Ticket},
     nodes::{Fenced, NodeState, PathKind},
     reply::{GroupListChunk, LogsChunk, RecorderChunk, VersionReply},
     status::{
@@ -52,14 +53,15 @@ fn requests() -> Vec<Request> {
         Request::GroupFlush,
         Request::GroupJoin { group: group("pve_dcdb_v1\0"), pid: 70_000 },
         Request::GroupLeave { group: group("pve_dcdb_v1\0") },
-        Request::GroupMembers { group: group("") },
         Request::GroupList,
+        Request::GroupMembers { group: group("") },
         Request::GroupSend { group: group("a"), payload: "hello".into(), safe: true },
         Request::Kill { node: id(7) },
         Request::Leave { remove: true, force: false },
         Request::Leave { remove: false, force: true },
         Request::Logs,
         Request::Nodes,
+        Request::PastEvents,
         Request::Recorder,
         Request::Status,
         Request::Subscribe,
@@ -75,8 +77,6 @@ fn replies() -> Vec<Reply> {
             text: "There is no node 9.".into(),
             advice: "See cman_tool nodes.".into(),
         }),
-        Reply::GroupMembers(vec![process(1, 9), process(300, 70_000)]),
-        Reply::Logs(LogsChunk { lines: vec!["one".into(), String::new()], last: true }),
         Reply::GroupList(GroupListChunk {
             groups: vec![
                 ListedGroup { group: group(""), members: vec![process(1, 9)] },
@@ -84,6 +84,8 @@ fn replies() -> Vec<Reply> {
             ],
             last: false,
         }),
+        Reply::GroupMembers(vec![process(1, 9), process(300, 70_000)]),
+        Reply::Logs(LogsChunk { lines: vec!["one".into(), String::new()], last: true }),
         Reply::Nodes(NodesReply { nodes: vec![node()] }),
         Reply::Recorder(RecorderChunk { bytes: vec![0, 255, 7], last: false }),
         Reply::Status(Box::new(status())),
@@ -221,9 +223,25 @@ fn status() -> StatusReply {
 
 fn events() -> Vec<Event> {
     vec![
-        Event::Config(ConfigEvent { config_version: 5, text: "five".into() }),
-        Event::Link(LinkEvent { link: 1, up: false, text: "cable".into() }),
-        Event::Node(NodeEvent { node: id(4), state: NodeState::NeverSeen, text: "why".into() }),
+        Event::Config(ConfigEvent {
+            config_version: 5,
+            other: Some(OtherConfig { node: id(300), config_version: 4 }),
+            text: "five".into(),
+        }),
+        Event::Link(LinkEvent {
+            link: 1,
+            node: Some(id(300)),
+            up: false,
+            multicast_heard: true,
+            text: "cable".into(),
+        }),
+        Event::Node(NodeEvent {
+            node: id(4),
+            state: NodeState::NeverSeen,
+            change: NodeChange::Refused,
+            reason: "held_off".into(),
+            text: "why".into(),
+        }),
         Event::Quorum(QuorumEvent {
             quorate: true,
             votes: 2,

@@ -1,7 +1,7 @@
 //! A daemon that sleeps for a while (SIGSTOP).
 
 use super::{Scale, Stage};
-use crate::{cluster::now_ns, figure::Figure};
+use crate::{cluster::now_ns, figure::Figure, report::Event};
 use anyhow::{Result, ensure};
 use std::{thread::sleep, time::Duration};
 
@@ -10,6 +10,12 @@ const LONG: Duration = Duration::from_secs(10);
 
 /// How long the sleeper may take to be back.
 const BACK_MAX: Duration = Duration::from_secs(60);
+
+/// Reasons in views that say that a node failed.
+const BLAMES: [&str; 4] = ["silent", "unresponsive", "lagging", "killed"];
+
+/// Words in a log that say so.
+const ACCUSATIONS: [&str; 3] = ["was put out", "was left out", "silent for"];
 
 /// Half a token: nothing happens. For a member, then for the coordinator.
 pub fn short(scale: &Scale) -> Result<Vec<Figure>> {
@@ -24,11 +30,16 @@ pub fn short(scale: &Scale) -> Result<Vec<Figure>> {
         sleep(scale.tokens(2.0));
         let others = stage.watch.most_changes(&stage.others(&[sleeper]), since)?;
         let own = stage.watch.changes(sleeper, since)?;
+        // Of whatever kind, and also one that only repeats what was so before.
+        let told = stage.watch.events(sleeper)?;
+        let told = told.iter().filter(|event| event.monotonic_ns >= since).count();
         let what = format!("{who} stopped for half a token");
         figures.extend([
             Figure::strict("views", others.views.max(own.views) as f64, "views", 0.0).of(&what),
             Figure::strict("quorum changes elsewhere", others.quorum as f64, "changes", 0.0)
                 .of(&what),
+            Figure::strict("quorum changes at itself", own.quorum as f64, "changes", 0.0).of(&what),
+            Figure::strict("events at itself", told as f64, "events", 0.0).of(&what),
         ]);
     }
     Ok(figures)
@@ -51,6 +62,7 @@ pub fn long(scale: &Scale, coordinator: bool) -> Result<Vec<Figure>> {
     sleep(LONG.saturating_sub(Duration::from_nanos(now_ns().saturating_sub(asleep))));
     let while_asleep = stage.watch.most_changes(&others, asleep)?;
 
+    let said_before = stage.cluster.node(sleeper)?.log().len();
     let awake = now_ns();
     stage.cluster.node(sleeper)?.resume()?;
     stage.watch.wait_formed(&stage.all, &stage.all, awake, BACK_MAX)?;
@@ -58,6 +70,14 @@ pub fn long(scale: &Scale, coordinator: bool) -> Result<Vec<Figure>> {
     let after = stage.watch.most_changes(&others, awake)?;
     let own = stage.watch.changes(sleeper, awake)?;
     let first = stage.watch.events(sleeper)?.into_iter().find(|event| event.monotonic_ns >= awake);
+    nobody_is_accused(&stage, &others, awake)?;
+    let log = stage.cluster.node(sleeper)?.log();
+    let said = log.get(said_before..).unwrap_or_default();
+    let accuses = |line: &&str| ACCUSATIONS.iter().any(|word| line.contains(word));
+    ensure!(!said.lines().any(|line| accuses(&line)), "node {sleeper} woke and said\n{said}");
+    let own_views = stage.watch.views(sleeper, awake)?;
+    let blames = own_views.iter().flat_map(reasons).any(|reason| BLAMES.contains(&&*reason));
+    ensure!(!blames, "node {sleeper} woke and blames others: {own_views:?}");
     let honest = first.as_ref().is_some_and(|event| event.quorate() == Some(false));
     ensure!(honest, "node {sleeper} woke and said first: {first:?}");
 
@@ -68,8 +88,28 @@ pub fn long(scale: &Scale, coordinator: bool) -> Result<Vec<Figure>> {
         Figure::strict("views while it sleeps", while_asleep.views as f64, "views", 1.0).of(&what),
         Figure::strict("views after it woke", after.views as f64, "views", 1.0).of(&what),
         Figure::strict("views at itself", own.views as f64, "views", 1.0).of(&what),
+        // Lost when it woke, won when it was back.
+        Figure::strict("quorum changes at itself", own.quorum as f64, "changes", 2.0).of(&what),
         Figure::strict("quorum changes elsewhere", quorum, "changes", 0.0).of(&what),
     ])
+}
+
+/// After it woke nobody is put out, by whomever.
+fn nobody_is_accused(stage: &Stage, others: &[usize], awake: u64) -> Result<()> {
+    for &number in others {
+        for view in stage.watch.views(number, awake)? {
+            let left = view.fields["left"].as_array().map_or(0, Vec::len);
+            let blames = reasons(&view).iter().any(|reason| BLAMES.contains(&&**reason));
+            ensure!(left == 0 && !blames, "node {number} put somebody out: {view:?}");
+        }
+    }
+    Ok(())
+}
+
+/// The words for why nodes came and went in a view.
+fn reasons(view: &Event) -> Vec<String> {
+    let reasons = view.fields["reasons"].as_array().into_iter().flatten();
+    reasons.filter_map(|one| Some(one["reason"].as_str()?.to_owned())).collect()
 }
 
 fn doze(stage: &Stage, number: usize, length: Duration) -> Result<()> {

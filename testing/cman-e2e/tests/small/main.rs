@@ -6,6 +6,7 @@ mod bad_input;
 mod clients;
 mod daemon;
 mod disk;
+mod events;
 mod failure;
 mod formation;
 mod groups;

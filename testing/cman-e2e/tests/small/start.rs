@@ -2,13 +2,17 @@
 
 use anyhow::{Context, Result, ensure};
 use cman_e2e::{attempt::refused, built, cluster::Cluster, conf::Conf, lab::Lab, turn};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     thread::sleep,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+/// How long anything may take here.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Everything below a directory, and what the files hold.
 fn tree(directory: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
@@ -120,6 +124,116 @@ fn who_ends_a_start_that_waits_finds_nothing() -> Result<()> {
     waiting.kill()?;
     waiting.wait()?;
     ensure!(tree(&place.top)?.is_empty(), "something was left behind");
+    Ok(())
+}
+
+/// The processes that a process has started and that have not ended.
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
+    let children = fs::read_to_string(path).unwrap_or_default();
+    children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// Whether a process exists that has not ended.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// Waits until a process has started another one, and tells which.
+fn child_of(pid: u32) -> Result<u32> {
+    let deadline = Instant::now() + SOON;
+    while Instant::now() < deadline {
+        if let [child] = children(pid)[..] {
+            return Ok(child);
+        }
+        sleep(Duration::from_millis(5));
+    }
+    anyhow::bail!("process {pid} has started nobody")
+}
+
+/// Fails unless these processes end soon; sees to it that they do not outlive the test.
+fn expect_end(pids: &[u32]) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(3);
+    let left = || pids.iter().copied().filter(|pid| is_alive(*pid)).collect::<Vec<_>>();
+    while !left().is_empty() && Instant::now() < deadline {
+        sleep(Duration::from_millis(20));
+    }
+    let left = left();
+    for pid in &left {
+        let pid = i32::try_from(*pid).ok().and_then(Pid::from_raw);
+        pid.into_iter().try_for_each(|pid| kill_process(pid, Signal::KILL))?;
+    }
+    ensure!(left.is_empty(), "the processes {left:?} went on");
+    Ok(())
+}
+
+#[test]
+fn a_start_ends_with_whoever_waits_for_it() -> Result<()> {
+    let _turn = turn::shared()?;
+    let place = Place::new()?;
+    // Its name is looked for for half a minute.
+    place.cluster.lab().write_hosts(1, "127.0.0.1 localhost\n")?;
+
+    let mut command = place.command(&place.top.join("a/run"), &[])?;
+    let mut starter = command.stderr(Stdio::null()).spawn()?;
+    let daemon = child_of(starter.id())?;
+    sleep(Duration::from_secs(1));
+    ensure!(is_alive(daemon), "it did not wait for its name");
+    starter.kill()?;
+    starter.wait()?;
+    expect_end(&[daemon])?;
+    ensure!(tree(&place.top)?.is_empty(), "something was left behind");
+
+    let node = place.cluster.node(1)?;
+    let mut tool = node.tool_command();
+    tool.args(["join", "--name", "n1", "--config"]).arg(node.config());
+    tool.arg("--keyfile").arg(node.keyfile()).arg("--state-dir").arg(place.top.join("b/state"));
+    let mut tool = tool.stderr(Stdio::null()).spawn()?;
+    let starter = child_of(tool.id())?;
+    let daemon = child_of(starter)?;
+    sleep(Duration::from_secs(1));
+    tool.kill()?;
+    tool.wait()?;
+    expect_end(&[starter, daemon])?;
+    ensure!(tree(&place.top)?.is_empty(), "something was left behind");
+    Ok(())
+}
+
+#[test]
+fn a_join_that_gives_up_waiting_leaves_the_daemon_to_itself() -> Result<()> {
+    let _turn = turn::shared()?;
+    let place = Place::new()?;
+    place.cluster.lab().write_hosts(1, "127.0.0.1 localhost\n")?;
+    let node = place.cluster.node(1)?;
+    let mut tool = node.tool_command();
+    tool.args(["join", "-t", "1", "--name", "n1", "--config"]).arg(node.config());
+    tool.arg("--keyfile").arg(node.keyfile()).arg("--state-dir").arg(place.top.join("b/state"));
+    refused(&mut tool, 2, &["still starting"])?;
+    place.cluster.lab().write_hosts(1, &format!("{} n1\n", Lab::address(1)))?;
+    place.cluster.wait_formed(&[1], SOON)?;
+    node.tool_prints(&["leave", "-w", "-t", "20"])?;
+    Ok(())
+}
+
+#[test]
+fn a_start_whose_starter_is_killed_at_the_end_is_there_as_a_whole_or_not_at_all() -> Result<()> {
+    let _turn = turn::shared()?;
+    let place = Place::new()?;
+    let node = place.cluster.node(1)?;
+    for after_ms in [2, 5, 10, 20, 40, 80] {
+        let mut starter = place.command(&node.run_dir(), &[])?.stderr(Stdio::null()).spawn()?;
+        sleep(Duration::from_millis(after_ms));
+        let daemon = children(starter.id());
+        starter.kill()?;
+        starter.wait()?;
+        sleep(Duration::from_secs(1));
+        if node.status().is_ok() {
+            node.tool_prints(&["leave", "-w", "-t", "20"])?;
+        }
+        expect_end(&daemon)?;
+        cman_e2e::attempt::expect_nothing_left(&node.run_dir())?;
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Others on the same port and multicast address do not disturb a cluster, and are told apart.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use cman_e2e::{
     cases::{
         Scale,
@@ -10,7 +10,8 @@ use cman_e2e::{
     figure::check_all,
     turn,
 };
-use std::time::Duration;
+use serde_json::{Value, json};
+use std::{thread::sleep, time::Duration};
 
 fn scale() -> Scale {
     Scale { fault: Duration::from_secs(4), ..Scale::short() }
@@ -36,5 +37,22 @@ fn who_may_not_join_is_refused_and_may_come_when_it_is_put_right() -> Result<()>
     neighbourhood.configure_absent(&right)?;
     neighbourhood.stage.cluster.node_mut(ABSENT)?.start()?;
     neighbourhood.stage.cluster.wait_formed(&[1, 2, 3, ABSENT], Duration::from_secs(60))?;
+
+    // Programs hear of each of them, from whoever refused it.
+    sleep(Duration::from_millis(500));
+    let mut told = Vec::new();
+    for &number in &neighbourhood.stage.all {
+        told.extend(neighbourhood.stage.watch.events(number)?);
+    }
+    let has = |kind: &str, pointer: &str, value: Value| {
+        told.iter()
+            .any(|event| event.event == kind && event.fields.pointer(pointer) == Some(&value))
+    };
+    ensure!(has("node", "/reason", json!("duplicate_node")), "nothing of a second node 2");
+    for version in [VERSION - 1, VERSION + 1] {
+        let other = json!({ "node": ABSENT, "config_version": version });
+        ensure!(has("config", "/other", other), "nothing of configuration {version}: {told:?}");
+    }
+    ensure!(has("node", "/change", json!("joined")), "nothing of its coming");
     Ok(())
 }

@@ -59,10 +59,10 @@ impl World {
                     });
                 }
                 Event::Store(store) => self.write(index, store),
-                Event::Notice { warning, text } => self
+                Event::Notice { warning, text, .. } => self
                     .log(index, || format!("{}: {text}", if warning { "warns" } else { "notes" })),
                 Event::Left => self.stops(index, End::Left, "left"),
-                Event::Fatal { text } => self.stops(index, End::Fatal, &text),
+                Event::Fatal { text, .. } => self.stops(index, End::Fatal, &text),
             }
         }
         if heard {

@@ -164,7 +164,7 @@ impl GroupLab {
             if what(&self.switches) {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(1)).await;
         }
         panic!("it did not happen");
     }
