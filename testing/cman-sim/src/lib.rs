@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`world`] | hosts, network, time: does to nodes what daemon and machine do |
 //! | [`cluster`], [`host`], [`clock`], [`disk`], [`network`], [`cipher`] | what a world consists of |
-//! | [`peek`] | what the world reads in datagrams |
+//! | [`peek`], [`endings`] | what the world reads in datagrams, and learns about ends of views |
 //! | [`history`], [`checkers`] | what happened, and what must hold |
 //! | [`faults`], [`triggers`] | what goes wrong |
 //! | [`swarm`], [`permanent`], [`scenarios`], [`scale`] | runs: drawn from a seed; with a fault that never ends; by name; large |
@@ -26,6 +26,7 @@ pub mod clock;
 pub mod cluster;
 pub mod columns;
 pub mod disk;
+pub mod endings;
 pub mod faults;
 pub mod history;
 pub mod host;

@@ -3,7 +3,7 @@
 use cman_types::{MemberId, NodeId, ViewId};
 use cman_wire::{
     codec,
-    frame::{Frame, Lineage, NackReason, Ordered, RefuseReason},
+    frame::{Flush, Frame, Lineage, NackReason, RefuseReason},
     header::Header,
 };
 
@@ -139,10 +139,10 @@ pub struct Peek {
     /// The ballot for which the sender says that it holds all it has to. Relayed words are not
     /// looked at here: they were seen when their author handed them to the relay.
     pub confirms: Option<ViewId>,
-    /// Places that nobody has, before others that are delivered, in the plan in it.
-    pub holes: u64,
-    /// Views in that plan whose coordinator is gone, with units that nobody has a record of.
-    pub records_lost: u64,
+    /// What the sender answers to a proposal in it.
+    pub flush: Option<Box<Flush>>,
+    /// How views end by the plan in it.
+    pub endings: Vec<Lineage>,
 }
 
 /// Reads a sealed datagram. What cannot be read is a datagram without sender and frames.
@@ -165,20 +165,6 @@ pub fn peek(bytes: &[u8]) -> Peek {
         peek.kinds.insert(Kind::Other);
     }
     peek
-}
-
-/// Notes how a plan ends a view.
-fn look_at_end(peek: &mut Peek, lineage: &Lineage) {
-    let placed = || lineage.sequence.iter().filter(|ordered| ordered.first > 0);
-    let follows = |(one, next): (&Ordered, &Ordered)| {
-        next.first == one.first.saturating_add(one.run.count.into())
-    };
-    let holes = placed().zip(placed().skip(1)).filter(|pair| !follows(*pair)).count();
-    peek.holes += holes as u64;
-    let coordinator = lineage.origin.map(|view| view.coordinator.node);
-    let is_gone = coordinator.is_some_and(|node| !lineage.members.contains(node));
-    let unplaced = lineage.sequence.iter().any(|ordered| ordered.first == 0);
-    peek.records_lost += u64::from(is_gone && unplaced);
 }
 
 /// Notes what one frame is. `author`: who said it.
@@ -208,14 +194,17 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         Frame::Refuse(refuse) if refuse.reason == RefuseReason::HeldOff => (Kind::HeldOff, None),
         Frame::Refuse(_) => (Kind::Refuse, None),
         Frame::Propose(frame) => (Kind::Propose, Some(frame.ballot)),
-        Frame::Flush(frame) => (Kind::Flush, Some(frame.ballot)),
+        Frame::Flush(frame) => {
+            peek.flush = own.then(|| Box::new(frame.clone()));
+            (Kind::Flush, Some(frame.ballot))
+        }
         Frame::Nack(frame) if frame.reason == NackReason::Held => {
             (Kind::NackHeld, Some(frame.ballot))
         }
         Frame::Nack(frame) => (Kind::Nack, Some(frame.ballot)),
         Frame::Commit(frame) => (Kind::Commit, Some(frame.view)),
         Frame::Recover(frame) => {
-            frame.plan.lineages.iter().for_each(|lineage| look_at_end(peek, lineage));
+            peek.endings.clone_from(&frame.plan.lineages);
             (Kind::Recover, Some(frame.ballot))
         }
         Frame::Recovered(frame) => {

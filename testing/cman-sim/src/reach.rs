@@ -53,8 +53,8 @@ places! {
     Deliveries, 1_000_000, "messages delivered";
     GroupEvents, 100_000, "events of groups that clients were told";
     WithoutOrder, 100, "messages without order record recovered";
-    Holes, 0, "unfillable holes in the sequence of a view";
-    RecordsLost, 50, "order records lost with the coordinator";
+    Holes, 20, "views that ended with a hole that nobody could fill";
+    RecordsLost, 50, "deliveries whose order record was lost with the coordinator";
     AfterTransition, 100, "messages delivered after the transitional event";
     Laggards, 20, "members put out for falling behind";
     QueueFull, 0, "messages refused because the queue was full";
@@ -77,6 +77,7 @@ places! {
     Dropped, 1, "datagrams dropped by a full socket buffer";
     ForgottenPromises, 20, "voters that changed sides within a lease";
     CutOffAtOnce, 20, "members cut off at the moment of a proposal";
+    TakenOver, 20, "newcomers taken over while the lease they were told of lasts";
     OlderBasis, 20, "restarted voters among those with an older basis";
     ReturnsInHalves, 20, "removed nodes back in two halves";
     Twins, 20, "second nodes with the id of a member";
@@ -86,19 +87,22 @@ places! {
     HeavySleepers, 3, "coordinators with most votes that slept over and over";
     CutMessages, 20, "large messages cut by a view change";
     LeftBehind, 20, "members whose data socket was dead";
+    LostCauses, 20, "messages that died with their sender and the coordinator";
     LiveAfterHeal, 990, "clusters whole again after the faults";
     TimedCrashes, 300, "crashes in a quiet cluster, timed";
 }
 
-/// How often places were reached.
+/// How often places were reached, in one run or in many.
 #[derive(Clone, Debug)]
 pub struct Reach {
     counts: Vec<u64>,
+    /// How many runs reached each of them at least once.
+    runs: Vec<u64>,
 }
 
 impl Default for Reach {
     fn default() -> Self {
-        Self { counts: vec![0; Place::ALL.len()] }
+        Self { counts: vec![0; Place::ALL.len()], runs: vec![0; Place::ALL.len()] }
     }
 }
 
@@ -121,10 +125,17 @@ impl Reach {
         self.counts.get(place as usize).copied().unwrap_or(0)
     }
 
-    /// Adds the counts of another run.
-    pub fn merge(&mut self, other: &Self) {
-        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+    /// How many of the runs that were added reached a place.
+    #[must_use]
+    pub fn runs(&self, place: Place) -> u64 {
+        self.runs.get(place as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds the counts of a run.
+    pub fn add_run(&mut self, run: &Self) {
+        for ((count, runs), more) in self.counts.iter_mut().zip(&mut self.runs).zip(&run.counts) {
             *count += more;
+            *runs += u64::from(*more > 0);
         }
     }
 
@@ -142,7 +153,8 @@ impl Reach {
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for place in Place::ALL {
-            writeln!(f, "{:>12}  {}", self.count(*place), place.text())?;
+            let (count, runs) = (self.count(*place), self.runs(*place));
+            writeln!(f, "{count:>12} {runs:>7}  {}", place.text())?;
         }
         Ok(())
     }
@@ -161,8 +173,10 @@ mod tests {
         assert!(reach.missed(1000).is_empty());
         let missed = reach.missed(2000);
         assert!(missed.iter().any(|(place, ..)| *place == Place::Commits));
-        let mut twice = reach.clone();
-        twice.merge(&reach);
+        let mut twice = Reach::default();
+        twice.add_run(&reach);
+        twice.add_run(&reach);
         assert!(twice.missed(2000).is_empty());
+        assert_eq!((twice.runs(Place::Commits), twice.runs(Place::QueueFull)), (2, 0));
     }
 }

@@ -157,7 +157,7 @@ pub fn run(batch: &Batch) -> Summary {
 
 fn take(summary: &mut Summary, seed: u64, outcome: Outcome) {
     summary.seeds += 1;
-    summary.reach.merge(&outcome.reach);
+    summary.reach.add_run(&outcome.reach);
     summary.simulated += Duration::from_nanos(outcome.simulated);
     if let Err(violation) = outcome.check {
         let (nodes, tail) = (outcome.nodes, outcome.tail);

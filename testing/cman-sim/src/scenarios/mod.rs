@@ -1,11 +1,15 @@
 //! Scenarios with names: stories in which something once went wrong, or that the project promises
 //! to survive. Each runs by name (`cman-sim scenario NAME`) and as a test.
 
+mod crowds;
 mod deaths;
+mod endings;
 mod ghosts;
 mod guards;
+mod hearing;
 mod large;
 mod lives;
+mod load;
 mod paths;
 mod quorum;
 pub(crate) mod stage;
@@ -76,6 +80,9 @@ pub fn all() -> Vec<Scenario> {
         quorum::all(),
         guards::all(),
         ghosts::all(),
+        crowds::all(),
+        endings::all(),
+        load::all(),
         large::all(),
         stories::as_scenarios(),
     ];

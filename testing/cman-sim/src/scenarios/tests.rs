@@ -41,6 +41,9 @@ groups! {
     strangers: "duplicate-node" | "wrong-" | "old-config" | "new-config" | "not-configured";
     stories: "story-";
     groups: "ghost-";
+    crowds: "groups-";
+    endings: "resend-" | "two-orders" | "beyond-" | "early-" | "skip-";
+    loads: "join-storm" | "laggard" | "full-" | "partial-";
     quorum: "lease-" | "forgotten-" | "short-" | "slow-" | "dead-between" | "two-hubs" | "deputy-"
         | "queued-" | "two-node" | "wait-for-all";
 }

@@ -3,7 +3,7 @@
 use cman_types::Prng;
 use core::time::Duration;
 
-use super::{Story, Told};
+use super::{Story, Told, shuffled};
 use crate::{
     clock::nanos,
     cluster::Cluster,
@@ -30,6 +30,15 @@ pub(super) const LEFT_BEHIND: Story = Story {
     cluster: || Cluster::plain(4),
     place: Place::LeftBehind,
     tell: left_behind,
+};
+
+/// R-25 (b): what nobody has any more is left out, and what may rest on it.
+pub(super) const LOST_CAUSE: Story = Story {
+    name: "lost-cause",
+    text: "a message dies with its sender and the coordinator; others know where it belonged",
+    cluster: || Cluster::plain(5),
+    place: Place::LostCauses,
+    tell: lost_cause,
 };
 
 /// More than the window of all senders together.
@@ -89,4 +98,54 @@ fn left_behind(world: &mut World, _prng: &mut Prng) -> Told {
     let bound = liveness_bound(token(world));
     wait_whole(world, bound)?;
     Ok(put_out)
+}
+
+/// A host says something; returns once all of these have delivered it, if they do.
+fn say_to(world: &mut World, speaker: usize, hearers: &[usize]) -> Told {
+    let Some(key) = world.say(speaker, 50, false) else { return Ok(false) };
+    let has = |world: &World, host: usize| {
+        world.hosts[host].me().is_some_and(|me| world.messages.has_delivered(&me, &key))
+    };
+    let all = |world: &World| hearers.iter().all(|&host| has(world, host));
+    let end = world.now + nanos(token(world) / 4);
+    Ok(all(world) || world.run_while(end, |world| !all(world))?)
+}
+
+/// The last two or more get the order record of a message, but not the message. Where there are
+/// enough nodes, one that dies as well has delivered it and says something after that.
+fn lost_cause(world: &mut World, prng: &mut Prng) -> Told {
+    heal(world)?;
+    world.run_for(token(world))?;
+    let Some(coordinator) = faults::coordinator(world).filter(|_| world.living().len() >= 4) else {
+        return Ok(false);
+    };
+    let mut left = shuffled(world, prng);
+    left.retain(|&host| host != coordinator && world.hosts[host].is_alive());
+    let dead = if left.len() >= 4 { 2 } else { 1 };
+    let mut lost = left.split_off(left.len() - dead);
+    let (speaker, reader) = (lost[0], lost[dead - 1]);
+    lost.push(coordinator);
+    let deaf: Vec<_> = left.iter().map(|&host| (speaker, host)).collect();
+    world.cut(&deaf);
+    let mute = left.iter().flat_map(|&host| lost.iter().map(move |&other| (host, other)));
+    world.cut(&mute.collect::<Vec<_>>());
+    let asked = |world: &World, host: usize| {
+        let life = world.hosts[host].life.as_ref();
+        life.and_then(|life| life.node.stream_stats()).map_or(0, |stats| stats.asked_units)
+    };
+    let before: Vec<u64> = left.iter().map(|&host| asked(world, host)).collect();
+    let mut told = say_to(world, speaker, &lost)?;
+    if reader != speaker {
+        told &= say_to(world, reader, &lost)?;
+    }
+    // Who knows what it lacks asks for it, in vain.
+    let know = |world: &World| {
+        left.iter().zip(&before).all(|(&host, &before)| asked(world, host) > before)
+    };
+    let end = world.now + nanos(token(world) / 4);
+    told &= know(world) || world.run_while(end, |world| !know(world))?;
+    world.crash_together(&lost);
+    world.run_for(token(world) * 3)?;
+    heal(world)?;
+    Ok(told)
 }

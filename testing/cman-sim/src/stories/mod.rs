@@ -40,9 +40,10 @@ pub struct Story {
 }
 
 /// All stories.
-pub const ALL: [Story; 11] = [
+pub const ALL: [Story; 13] = [
     promises::FORGOTTEN,
     promises::CUT_OFF,
+    promises::TAKEN_OVER,
     removed::OLDER_BASIS,
     removed::HALVES,
     strangers::TWIN,
@@ -52,6 +53,7 @@ pub const ALL: [Story; 11] = [
     members::HEAVY_SLEEPER,
     messages::CUT_MESSAGE,
     messages::LEFT_BEHIND,
+    messages::LOST_CAUSE,
 ];
 
 /// The stories as scenarios: `story-NAME`, each in the cluster that suits it.

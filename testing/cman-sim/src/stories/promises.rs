@@ -31,6 +31,16 @@ pub(super) const CUT_OFF: Story = Story {
     tell: cut_off,
 };
 
+/// R-85 (decision 0005): a lease ends if the hub that told of it does not come along, also where
+/// nobody who comes along has promised that hub anything.
+pub(super) const TAKEN_OVER: Story = Story {
+    name: "taken-over",
+    text: "a newcomer is told of a lease, and at once taken over by others who promised nothing",
+    cluster: || Cluster::plain(5),
+    place: Place::TakenOver,
+    tell: taken_over,
+};
+
 /// A voter and two groups, each of which is a majority with it only.
 struct Sides {
     voter: usize,
@@ -90,6 +100,73 @@ fn forgotten(world: &mut World, prng: &mut Prng) -> Told {
     world.run_for(span)?;
     heal(world)?;
     Ok(true)
+}
+
+/// Who plays in [`TAKEN_OVER`].
+struct Strangers {
+    newcomer: usize,
+    /// Is alone at first.
+    stranger: usize,
+    /// Enough to act.
+    acting: Vec<usize>,
+}
+
+/// Draws them, if this cluster has such.
+fn draw_strangers(world: &World, prng: &mut Prng) -> Option<Strangers> {
+    let cluster = world.cluster();
+    (0..40).find_map(|_| {
+        let mut acting = shuffled(world, prng);
+        let (newcomer, stranger) = (acting.pop()?, acting.pop()?);
+        let suffices = cluster.suffices(acting.iter().map(|&host| world.hosts[host].node));
+        let enough = acting.len() >= 3 && suffices && !cluster.two_node;
+        enough.then_some(Strangers { newcomer, stranger, acting })
+    })
+}
+
+/// A newcomer is told of the lease of those who take it in, and has promised nothing yet. Then all
+/// but the coordinator restart, and with their next lives goes what they promised. They join a
+/// stranger; the coordinator hears of it and gives up, but its lease lasts; the newcomer goes over.
+fn taken_over(world: &mut World, prng: &mut Prng) -> Told {
+    let Some(Strangers { newcomer, stranger, acting }) = draw_strangers(world, prng) else {
+        return Ok(false);
+    };
+    let token = token(world);
+    heal(world)?;
+    world.crash(newcomer);
+    world.cut(&between(&[stranger], &acting));
+    world.cut(&between(&[stranger], &[newcomer]));
+    let apart = |world: &World| {
+        together(world, &acting) && together(world, &[stranger]) && all_claim(world, &acting)
+    };
+    if !comes_true(world, token * 4, apart)? {
+        return Ok(false);
+    }
+    // What was held against those that were lost is over.
+    world.run_for(Duration::from_secs(2))?;
+    world.start(newcomer);
+    let here: Vec<usize> = acting.iter().copied().chain([newcomer]).collect();
+    let told = |world: &World| together(world, &here) && all_claim(world, &here);
+    let was_told = comes_true(world, token / 2, told)?;
+    let coordinator = faults::coordinator(world).filter(|host| was_told && acting.contains(host));
+    let Some(coordinator) = coordinator else { return Ok(false) };
+    let others: Vec<usize> = acting.into_iter().filter(|&host| host != coordinator).collect();
+    others.iter().for_each(|&host| world.crash(host));
+    world.cut(&between(&[coordinator], &others));
+    world.mend(&between(&[stranger], &others));
+    world.mend(&between(&[stranger], &[newcomer]));
+    // Nobody passes on to the coordinator who calls, until they are in a view.
+    world.cut(&[(newcomer, coordinator)]);
+    others.iter().for_each(|&host| world.start(host));
+    let mut there: Vec<usize> = others.into_iter().chain([stranger]).collect();
+    let joined = comes_true(world, token / 2, |world| together(world, &there))?;
+    world.mend(&[(newcomer, coordinator)]);
+    there.push(newcomer);
+    let taken =
+        |world: &World| together(world, &there) && world.hosts[coordinator].claims(world.now);
+    let was_taken = joined && comes_true(world, token, taken)?;
+    world.run_for(token * 3)?;
+    heal(world)?;
+    Ok(was_taken)
 }
 
 /// A member is away when a view is proposed that leaves nobody out, because another one restarts;

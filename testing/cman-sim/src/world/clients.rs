@@ -29,7 +29,8 @@ impl Default for Clients {
 }
 
 /// As which process a client joins.
-fn pid(session: Session) -> u32 {
+#[must_use]
+pub fn pid(session: Session) -> u32 {
     u32::try_from(session.0).unwrap_or(u32::MAX)
 }
 
@@ -58,14 +59,21 @@ impl World {
             9..=10 => Some(GroupRequest::Leave { group: group.clone() }),
             _ => Some(self.draw_message(group.clone())),
         };
-        let host = &mut self.hosts[index];
-        let local = host.clock.local(self.now);
-        let Some(life) = &mut host.life else { return };
+        let Some(life) = &self.hosts[index].life else { return };
         let session = Session(life.clients.sessions.get(at).copied().unwrap_or_default());
         let request = request.unwrap_or(GroupRequest::Join { group, pid: pid(session) });
         // Clients that are refused what makes no sense try something else another time.
-        _ = life.node.handle_client(local, session, request);
+        self.client_asks(index, session, request);
+    }
+
+    /// A client of a host asks something. Whether it was taken.
+    pub fn client_asks(&mut self, index: usize, session: Session, request: GroupRequest) -> bool {
+        let host = &mut self.hosts[index];
+        let local = host.clock.local(self.now);
+        let Some(life) = &mut host.life else { return false };
+        let taken = life.node.handle_client(local, session, request).is_ok();
         self.settle(index);
+        taken
     }
 
     fn draw_message(&mut self, group: GroupName) -> GroupRequest {
@@ -73,15 +81,24 @@ impl World {
         let length = usize::try_from(self.prng.below(most + 1)).unwrap_or(0);
         let first = self.prng.next_u64().to_be_bytes();
         let payload: Vec<u8> = first.into_iter().cycle().take(length).collect();
-        GroupRequest::Send { group, payload: payload.into(), safe: self.prng.below(10) == 0 }
+        let may = self.options.talk.is_none_or(|talk| talk.safe);
+        let safe = self.prng.below(10) == 0 && may;
+        GroupRequest::Send { group, payload: payload.into(), safe }
     }
 
     /// A client is killed; another takes its place.
     fn client_dies(&mut self, index: usize, at: usize) {
+        let Some(life) = &mut self.hosts[index].life else { return };
+        if let Some(session) = life.clients.replace(at) {
+            self.client_goes(index, session);
+        }
+    }
+
+    /// A client is gone.
+    pub fn client_goes(&mut self, index: usize, session: Session) {
         let host = &mut self.hosts[index];
         let local = host.clock.local(self.now);
         let Some(life) = &mut host.life else { return };
-        let Some(session) = life.clients.replace(at) else { return };
         let me = life.me;
         life.node.close_session(local, session);
         self.settle(index);
@@ -90,16 +107,12 @@ impl World {
 
     /// All clients of a host join all groups; for scenarios.
     pub fn clients_join(&mut self, index: usize) {
-        let host = &mut self.hosts[index];
-        let local = host.clock.local(self.now);
-        let Some(life) = &mut host.life else { return };
+        let Some(life) = &self.hosts[index].life else { return };
         for session in life.clients.sessions.map(Session) {
             for group in GROUPS.into_iter().filter_map(|name| GroupName::new(name).ok()) {
-                let request = GroupRequest::Join { group, pid: pid(session) };
-                _ = life.node.handle_client(local, session, request);
+                self.client_asks(index, session, GroupRequest::Join { group, pid: pid(session) });
             }
         }
-        self.settle(index);
     }
 
     /// A client of a host is told something.

@@ -6,6 +6,7 @@
 //! | [`traffic`] | datagrams on their way, old ones replayed |
 //! | [`observe`] | what nodes say, handed to the checkers |
 //! | [`speech`] | nodes send messages |
+//! | [`witness`] | what is delivered, written down one by one |
 //! | [`clients`] | their clients join groups, send in them, leave them, die |
 //! | [`deed`] | what is done to the world: faults and their ends |
 
@@ -16,6 +17,7 @@ pub mod speech;
 #[cfg(test)]
 mod tests;
 mod traffic;
+pub mod witness;
 
 use cman_node::{Command, Node, Store, Stored};
 use cman_types::{Incarnation, Instant, MemberId, NodeId, Prng, Salt};
@@ -35,6 +37,7 @@ use crate::{
     cluster::{Birth, Cluster, address},
     columns::Columns,
     disk::{Memory, Mood, USUAL_LATENCY},
+    endings::Endings,
     history::History,
     host::{Claim, Datagram, End, Host, Life, Stage},
     network::{Network, Quality},
@@ -47,6 +50,7 @@ use clients::Clients;
 use deed::Deed;
 use speech::Talk;
 use traffic::Recorder;
+use witness::Heard;
 
 /// Milliseconds of the wall clock when the world begins.
 const WALL_BEGIN_MS: u64 = 1_764_000_000_000;
@@ -165,6 +169,10 @@ pub struct World {
     work: Work,
     ledger: Arc<Mutex<Ledger>>,
     recorder: Recorder,
+    /// What members told of their last views' messages.
+    endings: Endings,
+    /// What was delivered, if anybody listens.
+    heard: Option<Vec<Heard>>,
     /// Deeds of older generations are not done any more: their faults were healed.
     generation: u32,
     failure: Option<Violation>,
@@ -216,6 +224,8 @@ impl World {
             work: Work::new(count),
             ledger: Arc::default(),
             recorder: Recorder::default(),
+            endings: Endings::default(),
+            heard: None,
             generation: 0,
             failure: None,
             scratch: Vec::with_capacity(2048),

@@ -4,7 +4,12 @@ use cman_node::{Deliver, Message};
 use core::time::Duration;
 
 use super::{Happening, World};
-use crate::{checkers::messages::Phase, clock::nanos, reach::Place, violation::Check};
+use crate::{
+    checkers::messages::{Key, Phase},
+    clock::nanos,
+    reach::Place,
+    violation::Check,
+};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug)]
@@ -76,21 +81,23 @@ impl World {
         self.client_acts(index);
     }
 
-    /// The node of a host is handed one message.
-    pub fn say(&mut self, index: usize, length: usize, safe: bool) {
+    /// The node of a host is handed one message. Which it is, if it was taken.
+    pub fn say(&mut self, index: usize, length: usize, safe: bool) -> Option<Key> {
         let host = &mut self.hosts[index];
         let local = host.clock.local(self.now);
-        let Some(life) = &mut host.life else { return };
+        let life = host.life.as_mut()?;
         let (key, payload) = self.messages.compose(life.me, length);
         let length = payload.len();
         let message = Message { payload: payload.into(), safe };
         // It counts from now on: alone, a node delivers before this returns.
         self.messages.accept(key, length, safe);
-        if life.node.handle_message(local, message).is_err() {
+        let taken = life.node.handle_message(local, message).is_ok();
+        if !taken {
             self.messages.refuse(&key.sender);
             self.reach.hit(Place::QueueFull);
         }
         self.settle(index);
+        taken.then_some(key)
     }
 
     /// The node of a host delivers.
@@ -103,6 +110,10 @@ impl World {
         if phase == Phase::Transitional {
             self.reach.hit(Place::AfterTransition);
         }
+        if deliver.number == 0 && self.messages.had_a_place(deliver) {
+            self.reach.hit(Place::RecordsLost);
+        }
+        self.note_heard(index, deliver, phase);
         self.messages.deliver(me, deliver, phase)
     }
 

@@ -48,6 +48,7 @@ impl World {
             };
             // What messages cost depends on how much is said.
             count += u64::from(transmit.lane == Lane::Control);
+            self.script_sent(index, &transmit);
             let peek = peek(&transmit.bytes);
             self.note_sent(index, &peek);
             let struck = self.triggers.sent(index, &peek);
@@ -118,6 +119,9 @@ impl World {
         if datagram.lane == Lane::Data && !self.network.carries_data(to) {
             return;
         }
+        if self.is_kept(from, to, datagram) {
+            return;
+        }
         let late = self.late_hellos.filter(|(host, _)| {
             *host == from && datagram.peek.kinds.has(Kind::Hello) && self.prng.chance(500_000)
         });
@@ -175,6 +179,9 @@ impl World {
         }
         if let Some(ballot) = peek.confirms {
             self.history.confirm(self.now, me, ballot);
+        }
+        if let Some(flush) = &peek.flush {
+            self.endings.tell(me, flush);
         }
         self.note_stage(index, peek);
         for (kind, place) in [
@@ -238,8 +245,8 @@ impl World {
             if own && peek.kinds.has(kind) && host.proposing < Some((ballot, stage)) {
                 host.proposing = Some((ballot, stage));
                 if stage == Stage::Recover {
-                    self.reach.add(Place::Holes, peek.holes);
-                    self.reach.add(Place::RecordsLost, peek.records_lost);
+                    let holes = self.endings.end(ballot, &peek.endings);
+                    self.reach.add(Place::Holes, holes);
                 }
             }
         }

@@ -43,6 +43,8 @@ pub(super) struct Told {
 #[derive(Debug, Default)]
 pub(super) struct Histories {
     steps: BTreeMap<(Step, GroupName), Vec<(MemberId, Told)>>,
+    /// Events that were held against what others were told.
+    pub(super) compared: u64,
 }
 
 impl Histories {
@@ -56,6 +58,7 @@ impl Histories {
     ) -> Check {
         let others = self.steps.entry((step.clone(), group.clone())).or_default();
         for (other, theirs) in others.iter() {
+            self.compared += told.events.len().min(theirs.events.len()) as u64;
             if let Some(at) = difference(&told, theirs) {
                 let what = format!(
                     "{group:?}: event {at} from {:?} to {:?} is not the one of {other:?}; here \

@@ -93,6 +93,12 @@ impl Groups {
         clients.ended.extend(gone.into_iter().map(|((_, group), gone)| (group, gone.told)));
     }
 
+    /// Events that were held against what clients of others were told in the same group.
+    #[must_use]
+    pub const fn compared(&self) -> u64 {
+        self.histories.compared
+    }
+
     /// `me` installs `view`, coming from `previous`.
     ///
     /// # Errors

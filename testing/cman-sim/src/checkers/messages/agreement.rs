@@ -23,6 +23,12 @@ struct Sequence {
 }
 
 impl Agreement {
+    /// Whether anybody has delivered `key` at a place of its own in the sequence of `view`.
+    pub(super) fn has_placed(&self, view: ViewId, key: &Key) -> bool {
+        let sequence = self.views.get(&view);
+        sequence.is_some_and(|sequence| sequence.places.values().any(|placed| placed == key))
+    }
+
     /// `me` delivers `key` at `place`, after what it delivered at `last`.
     pub(super) fn check(
         &mut self,

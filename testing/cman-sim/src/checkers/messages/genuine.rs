@@ -29,6 +29,11 @@ pub(super) fn is_plain(deliver: &Deliver) -> bool {
     deliver.payload.first() == Some(&TAG)
 }
 
+/// The number that a delivery says it has.
+pub(super) fn number_of(deliver: &Deliver) -> Option<u64> {
+    deliver.payload.get(1..HEAD)?.try_into().ok().map(u64::from_be_bytes)
+}
+
 /// Compares a delivery with what was sent: its length and whether it was to be safe.
 pub(super) fn check(
     me: &MemberId,
@@ -36,8 +41,7 @@ pub(super) fn check(
     sent: impl Fn(u64) -> Option<(usize, bool)>,
 ) -> Result<Key, Violation> {
     let fail = |what| Err(Violation::new("genuine messages", &[me.node], what));
-    let number = deliver.payload.get(1..HEAD).and_then(|bytes| bytes.try_into().ok());
-    let Some(number) = number.map(u64::from_be_bytes) else {
+    let Some(number) = number_of(deliver) else {
         return fail(format!("{} bytes of {:?}", deliver.payload.len(), deliver.sender));
     };
     let key = Key { sender: deliver.sender, number };

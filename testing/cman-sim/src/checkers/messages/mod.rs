@@ -94,7 +94,26 @@ pub enum Phase {
     Transitional,
 }
 
+/// Which message that is, if no service has sent it.
+#[must_use]
+pub fn key_of(deliver: &Deliver) -> Option<Key> {
+    let number = genuine::number_of(deliver).filter(|_| genuine::is_plain(deliver))?;
+    Some(Key { sender: deliver.sender, number })
+}
+
 impl Messages {
+    /// Whether somebody has delivered this message at a place in the sequence of its view.
+    #[must_use]
+    pub fn had_a_place(&self, deliver: &Deliver) -> bool {
+        key_of(deliver).is_some_and(|key| self.agreement.has_placed(deliver.view, &key))
+    }
+
+    /// Whether a life has delivered a message in the view it is in.
+    #[must_use]
+    pub fn has_delivered(&self, me: &MemberId, key: &Key) -> bool {
+        self.now.get(me).is_some_and(|delivered| delivered.set.contains(key))
+    }
+
     /// The next message of a life: its key and payload. It counts once [`Messages::accept`] says
     /// that the node took it.
     #[must_use]
