@@ -38,6 +38,9 @@ pub(crate) struct Send {
     /// Messages a second; as many as possible unless it is given
     #[arg(long, value_name = "R", value_parser = parse_rate)]
     pub(crate) rate: Option<f64>,
+    /// Then stay for so many seconds, and count what all members send, as a receiver does
+    #[arg(long, value_name = "S", value_parser = parse_seconds)]
+    pub(crate) stay: Option<Duration>,
     /// Have each message delivered only when all nodes of the view hold it
     #[arg(long)]
     pub(crate) safe: bool,

@@ -41,8 +41,11 @@ pub(crate) fn run(run_dir: &Path, options: &Send) -> Result<Report, Failure> {
             )));
         }
     }
-    let Sender { member, sent, latencies, mut throughput, began, last, .. } = sender;
-    throughput.time = last - began;
+    if let Some(stay) = options.stay {
+        sender.stay(stay)?;
+    }
+    let Sender { member, sent, latencies, mut throughput, first, last, .. } = sender;
+    throughput.time = last - first;
     Ok(Report::new(Some(sent), &member, throughput, &latencies))
 }
 
@@ -52,11 +55,13 @@ struct Sender<'a> {
     clock: Clock,
     payload: Vec<u8>,
     sent: u64,
-    /// Own messages that came back.
+    /// Messages that count, that came: its own, or all if it stays.
     throughput: Throughput,
     latencies: Latencies,
     began: Instant,
-    /// When the last own message came back.
+    /// When the first message that counts was sent, or came if it stays.
+    first: Instant,
+    /// When the last message that counts came.
     last: Instant,
 }
 
@@ -72,6 +77,7 @@ impl<'a> Sender<'a> {
             throughput: Throughput::default(),
             latencies: Latencies::default(),
             began: now,
+            first: now,
             last: now,
         }
     }
@@ -135,11 +141,28 @@ impl<'a> Sender<'a> {
         }
     }
 
+    /// Receives for so long.
+    fn stay(&mut self, time: Duration) -> Result<(), Failure> {
+        let end = Instant::now() + time;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            if let Some(message) = self.member.next(Some(left))? {
+                self.take(&message);
+            }
+        }
+    }
+
     fn take(&mut self, message: &GroupMessage) {
-        if !self.member.is_own(message) {
+        if self.options.stay.is_none() && !self.member.is_own(message) {
             return;
         }
         self.last = Instant::now();
+        if self.options.stay.is_some() && self.throughput.messages == 0 {
+            self.first = self.last;
+        }
         self.throughput.add(&message.payload);
         if let Some(age) = self.clock.age(&message.payload) {
             self.latencies.add(age);

@@ -69,6 +69,13 @@ fn what_is_sent_comes_back_and_is_measured() {
 }
 
 #[test]
+fn who_stays_counts_what_others_send() {
+    let report = with_three("send --group g --size 16 --count 2 --stay 0.1").unwrap();
+    assert_eq!((report.sent, report.delivered), (Some(2), 5));
+    assert!((report.per_second * report.seconds - 5.0).abs() < 1e-6, "{report:?}");
+}
+
+#[test]
 fn a_rate_is_kept() {
     let report = with_alone("send --group g --size 4 --count 21 --rate 100").unwrap();
     assert_eq!(report.sent, Some(21));
@@ -113,6 +120,7 @@ fn wrong_options_are_refused() {
         "send --group g --size 4194305 --count 1",
         "send --group g --size 1 --count 1 --seconds 1",
         "send --group g --size 1 --count 1 --rate 0",
+        "send --group g --size 1 --count 1 --stay x",
         "receive --group g --seconds -1",
         "receive --count 1",
     ] {

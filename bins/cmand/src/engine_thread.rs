@@ -49,14 +49,12 @@ const STACK_BYTES: usize = 512 << 10;
 const CONTROL_BUDGET: usize = 16_384;
 /// Data datagrams read before control is looked at again.
 const DATA_BUDGET: usize = 64;
-/// The same while clients are behind: some 20 MB/s, together with the pause.
+/// The same while clients are behind.
 const DATA_BUDGET_LITTLE: usize = 16;
 /// Turns of control and data in one read-out.
 const DATA_TURNS: usize = 16;
 /// Actions handled between two read-outs.
 const ACTIONS_BUDGET: usize = 32;
-/// How long data is not looked at when clients are behind.
-const BEHIND_PAUSE: Duration = Duration::from_millis(1);
 /// How long the end waits for the last state to be on disk.
 const DISK_LIMIT: Duration = Duration::from_secs(3);
 
@@ -133,15 +131,16 @@ impl EngineThread {
 
     /// Waits for a datagram, an action, or the node's next deadline.
     fn wait(&self) {
-        let behind = self.desk.haste(clock::now()) != Haste::All;
-        let timeout = self.node.poll_timeout().map(|deadline| deadline.since(clock::now()));
-        let timeout =
-            if behind { Some(timeout.unwrap_or(BEHIND_PAUSE).min(BEHIND_PAUSE)) } else { timeout };
-        let timeout = timeout.map(|left| Timespec {
+        let now = clock::now();
+        let (lanes, data_at): (&[_], _) = match self.desk.haste(now) {
+            Haste::All | Haste::Little => (&udp::Lane::ALL, None),
+            Haste::Later(data_at) => (&[udp::Lane::Control], Some(data_at)),
+        };
+        let deadline = self.node.poll_timeout().into_iter().chain(data_at).min();
+        let timeout = deadline.map(|deadline| deadline.since(now)).map(|left| Timespec {
             tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: i64::from(left.subsec_nanos()),
         });
-        let lanes: &[_] = if behind { &[udp::Lane::Control] } else { &udp::Lane::ALL };
         let mut fds: Vec<_> = lanes
             .iter()
             .flat_map(|lane| self.sockets.descriptors(*lane))
@@ -191,14 +190,19 @@ impl EngineThread {
     fn read_datagrams(&mut self) {
         for _ in 0..DATA_TURNS {
             self.read_lane(Lane::Control, CONTROL_BUDGET);
-            let budget = match self.desk.haste(clock::now()) {
-                Haste::All => DATA_BUDGET,
-                Haste::Little => DATA_BUDGET_LITTLE,
-                Haste::None => break,
-            };
-            let pending = self.read_lane(Lane::Data, budget);
-            if pending == Pending::Nothing || budget < DATA_BUDGET {
-                break;
+            match self.desk.haste(clock::now()) {
+                Haste::All => {
+                    let (pending, _) = self.read_lane(Lane::Data, DATA_BUDGET);
+                    if pending == Pending::Nothing {
+                        break;
+                    }
+                }
+                Haste::Little => {
+                    let (_, bytes) = self.read_lane(Lane::Data, DATA_BUDGET_LITTLE);
+                    self.desk.took(clock::now(), bytes);
+                    break;
+                }
+                Haste::Later(_) => break,
             }
         }
         // What clients want to send goes out together with what the node answers.
@@ -208,12 +212,15 @@ impl EngineThread {
         self.node.handle_drained(now);
     }
 
-    fn read_lane(&mut self, lane: Lane, budget: usize) -> Pending {
+    /// What is left, and how many bytes were read.
+    fn read_lane(&mut self, lane: Lane, budget: usize) -> (Pending, usize) {
+        let mut read = 0;
         // Before reading, so that no datagram counts as younger than it is.
         let now = clock::now();
         let Self { node, sockets, recorder, lease, .. } = self;
         let result = sockets.receive(io_lane(lane), budget, |datagram| {
             let udp::Datagram { source, multicast, bytes } = datagram;
+            read += bytes.len();
             let size = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
             let came = Record::Datagram { lane, multicast, size, source, head: head_of(bytes) };
             // Let go of before the node gets it: its cipher records what it opens.
@@ -223,13 +230,11 @@ impl EngineThread {
                 lease.publish(None);
             }
         });
-        match result {
-            Ok(pending) => pending,
-            Err(error) => {
-                self.transmitter.complain(now, "cannot receive datagrams", &error);
-                Pending::Nothing
-            }
-        }
+        let pending = result.unwrap_or_else(|error| {
+            self.transmitter.complain(now, "cannot receive datagrams", &error);
+            Pending::Nothing
+        });
+        (pending, read)
     }
 
     /// Does what was asked for. Says so if the thread is to end.
@@ -297,8 +302,9 @@ impl EngineThread {
     fn send_all(&mut self) {
         while let Some(transmit) = self.node.poll_transmit() {
             self.record_output(|| Record::transmit(&transmit));
-            self.transmitter.send(&self.sockets, &transmit);
+            self.transmitter.send(&self.sockets, transmit);
         }
+        self.transmitter.flush(&self.sockets);
     }
 
     /// Takes all events. The last one may end the thread.

@@ -7,22 +7,39 @@ use cman_io::{
 };
 use cman_node::{Destination, Transmit};
 use cman_types::Instant;
-use std::io;
+use std::io::{self, IoSlice};
 
 /// Sends datagrams; what cannot be sent is lost, as it could be anywhere else on its way.
 #[derive(Debug, Default)]
 pub(crate) struct Transmitter {
+    /// What goes the same way and was not sent yet.
+    waiting: Vec<Transmit>,
     failures: Moderation,
 }
 
 impl Transmitter {
-    pub(crate) fn send(&mut self, sockets: &UdpSockets, transmit: &Transmit) {
-        let Transmit { to, lane, bytes } = transmit;
+    /// Sends a datagram, with those that follow the same way: when one comes that does not, or
+    /// with [`Self::flush`].
+    pub(crate) fn send(&mut self, sockets: &UdpSockets, transmit: Transmit) {
+        let last = self.waiting.last();
+        if last.is_some_and(|last| (last.lane, last.to) != (transmit.lane, transmit.to)) {
+            self.flush(sockets);
+        }
+        self.waiting.push(transmit);
+    }
+
+    /// Sends what waits.
+    pub(crate) fn flush(&mut self, sockets: &UdpSockets) {
+        let Some(&Transmit { to, lane, .. }) = self.waiting.first() else { return };
         let destination = match to {
             Destination::Multicast => udp::Destination::Group,
-            Destination::Unicast(control) => udp::Destination::Node(lane.address_of(*control)),
+            Destination::Unicast(control) => udp::Destination::Node(lane.address_of(control)),
         };
-        match sockets.send(io_lane(*lane), destination, bytes) {
+        let datagrams: Vec<_> =
+            self.waiting.iter().map(|transmit| IoSlice::new(&transmit.bytes)).collect();
+        let result = sockets.send(io_lane(lane), destination, &datagrams);
+        self.waiting.clear();
+        match result {
             Ok(()) => {}
             // The kernel's buffer is full: that is what loss looks like.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -29,6 +29,7 @@ pub mod disk_thread;
 pub mod interface;
 pub mod lease_page;
 pub mod lock_file;
+mod packet;
 pub mod regular_file;
 pub mod resolve;
 pub mod sched;

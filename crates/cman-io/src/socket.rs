@@ -1,6 +1,6 @@
 //! Opening one UDP socket with the options that its duty needs.
 
-use crate::{interface::Interface, udp::UdpError};
+use crate::{interface::Interface, packet::receive_packets, udp::UdpError};
 use rustix::{
     io::Errno,
     net::{
@@ -72,6 +72,7 @@ fn new_socket(address: SocketAddr) -> io::Result<OwnedFd> {
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&fd, true)?;
     }
+    receive_packets(&fd);
     Ok(fd)
 }
 

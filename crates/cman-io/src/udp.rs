@@ -7,20 +7,17 @@
 
 use crate::{
     interface::Interface,
+    packet::{self, PACKET_MAX, Packets},
     socket::{open_group, open_unicast, set_multicast_loop},
 };
-use rustix::{
-    io::Errno,
-    net::{RecvFlags, SendFlags, recvfrom, sendto},
-};
 use std::{
-    io,
+    io::{self, IoSlice},
     net::{IpAddr, SocketAddr},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
 /// Longer than any datagram of ours, so that a longer one shows by its length.
-const RECEIVE_BYTES: usize = 2048;
+const DATAGRAM_BYTES: usize = 2048;
 
 /// Which pair of sockets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,6 +149,7 @@ pub struct UdpSockets {
 struct LaneSockets {
     own: SocketAddr,
     unicast: OwnedFd,
+    packets: Packets,
     group: Option<(SocketAddr, Option<OwnedFd>)>,
 }
 
@@ -170,7 +168,7 @@ impl UdpSockets {
         let mut warnings = Vec::new();
         let control = LaneSockets::open(config, config.port, &mut warnings)?;
         let data = LaneSockets::open(config, config.port.saturating_sub(1), &mut warnings)?;
-        Ok((Self { control, data, buffer: vec![0; RECEIVE_BYTES].into() }, warnings))
+        Ok((Self { control, data, buffer: vec![0; PACKET_MAX].into() }, warnings))
     }
 
     /// The node's own address and port on a lane: what others see as the source.
@@ -196,8 +194,9 @@ impl UdpSockets {
         Ok(())
     }
 
-    /// Reads what waits on a lane, at most `budget` datagrams of each of its sockets. Own
-    /// multicasts that come back are not reported. Never blocks.
+    /// Reads what waits on a lane: at most `budget` datagrams of each of its sockets, and those
+    /// that came in one packet with the last one. Own multicasts that come back are not reported.
+    /// Never blocks.
     ///
     /// # Errors
     /// What the system says about a socket; the others were read all the same.
@@ -214,16 +213,23 @@ impl UdpSockets {
         let mut pending = Pending::Nothing;
         let mut failure = None;
         for (fd, multicast) in sockets.sockets() {
-            for left in (0..budget).rev() {
-                match receive_one(fd, &mut self.buffer) {
-                    Ok(Some((source, bytes))) if source != sockets.own => {
-                        each(Datagram { source, multicast, bytes });
-                    }
-                    Ok(Some(_own)) => {}
+            let mut left = budget;
+            while left > 0 {
+                let received = match packet::receive(fd, &mut self.buffer) {
+                    Ok(Some(received)) => received,
                     Ok(None) => break,
                     Err(error) => {
                         failure = Some(error);
                         break;
+                    }
+                };
+                let source = received.source;
+                for bytes in received.datagrams(&mut self.buffer) {
+                    left = left.saturating_sub(1);
+                    if source != sockets.own {
+                        let kept = bytes.len().min(DATAGRAM_BYTES);
+                        let bytes = bytes.get_mut(..kept).unwrap_or_default();
+                        each(Datagram { source, multicast, bytes });
                     }
                 }
                 if left == 0 {
@@ -234,20 +240,21 @@ impl UdpSockets {
         failure.map_or(Ok(pending), Err)
     }
 
-    /// Sends one datagram. Never blocks: where the kernel has no room it is lost, as it could be
-    /// anywhere else on its way.
+    /// Sends datagrams, in this order, with as few system calls as the system allows. Never
+    /// blocks: where the kernel has no room they are lost, as they could be anywhere else on their
+    /// way.
     ///
     /// # Errors
-    /// What the system says. [`io::ErrorKind::Unsupported`] for the group of a cluster without one.
-    pub fn send(&self, lane: Lane, to: Destination, bytes: &[u8]) -> io::Result<()> {
+    /// What the system says about the last one that it refused; the others went.
+    /// [`io::ErrorKind::Unsupported`] for the group of a cluster without one.
+    pub fn send(&self, lane: Lane, to: Destination, datagrams: &[IoSlice<'_>]) -> io::Result<()> {
         let lane = self.lane(lane);
         let address = match (to, &lane.group) {
             (Destination::Node(address), _) => address,
             (Destination::Group, Some((group, _))) => *group,
             (Destination::Group, None) => return Err(io::ErrorKind::Unsupported.into()),
         };
-        sendto(&lane.unicast, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL, &address)?;
-        Ok(())
+        Ok(lane.packets.send(&lane.unicast, &address, datagrams)?)
     }
 
     fn lane(&self, lane: Lane) -> &LaneSockets {
@@ -270,7 +277,7 @@ impl LaneSockets {
             });
             (group, socket.ok())
         });
-        Ok(Self { own, unicast, group })
+        Ok(Self { own, unicast, packets: Packets::default(), group })
     }
 
     /// Each socket, and whether it receives multicasts.
@@ -278,26 +285,6 @@ impl LaneSockets {
         let group = self.group.as_ref().and_then(|(_, socket)| socket.as_ref());
         std::iter::once((&self.unicast, false)).chain(group.map(|fd| (fd, true)))
     }
-}
-
-/// One datagram; `None` when there is none.
-fn receive_one<'b>(
-    fd: &OwnedFd,
-    buffer: &'b mut [u8],
-) -> io::Result<Option<(SocketAddr, &'b mut [u8])>> {
-    let (length, source) = loop {
-        match recvfrom(fd, &mut *buffer, RecvFlags::DONTWAIT) {
-            Ok((_, length, Some(source))) => {
-                if let Ok(source) = SocketAddr::try_from(source) {
-                    break (length, source);
-                }
-            }
-            Ok((_, _, None)) | Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-    };
-    Ok(buffer.get_mut(..length).map(|bytes| (source, bytes)))
 }
 
 #[cfg(test)]
@@ -332,13 +319,30 @@ mod tests {
     fn what_is_sent_arrives_with_its_source() {
         let (mut a, a_address) = open(1);
         let (b, b_address) = open(2);
-        b.send(Lane::Control, Destination::Node(a_address), b"beat").unwrap();
+        b.send(Lane::Control, Destination::Node(a_address), &[IoSlice::new(b"beat")]).unwrap();
         let mut seen = Vec::new();
         let left = a
             .receive(Lane::Control, 8, |d| seen.push((d.source, d.multicast, d.bytes.to_vec())))
             .unwrap();
         assert_eq!(left, Pending::Nothing);
         assert_eq!(seen, [(b_address, false, b"beat".to_vec())]);
+    }
+
+    #[test]
+    fn datagrams_keep_their_order_and_their_limits() {
+        let (mut a, a_address) = open(1);
+        let (b, b_address) = open(2);
+        let sent: Vec<Vec<u8>> =
+            [9, 9, 9, 4, 0, 9, 1400, 1400, 2047, 1400, 3].map(|size| vec![b'x'; size]).into();
+        let slices: Vec<_> = sent.iter().map(|datagram| IoSlice::new(datagram)).collect();
+        b.send(Lane::Control, Destination::Node(a_address), &slices).unwrap();
+        let mut seen = Vec::new();
+        let each = |d: Datagram<'_>| {
+            assert_eq!(d.source, b_address);
+            seen.push(d.bytes.to_vec());
+        };
+        assert_eq!(a.receive(Lane::Control, 64, each).unwrap(), Pending::Nothing);
+        assert_eq!(seen, sent);
     }
 
     #[test]
@@ -374,7 +378,7 @@ mod tests {
     #[test]
     fn without_a_group_there_is_nobody_to_multicast_to() {
         let (a, _) = open(1);
-        let error = a.send(Lane::Data, Destination::Group, b"x").unwrap_err();
+        let error = a.send(Lane::Data, Destination::Group, &[IoSlice::new(b"x")]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::Unsupported);
     }
 }

@@ -55,7 +55,7 @@ impl Side for Theirs {
             let mut command = self.corosync.client(node, &self.cpg_load)?;
             command.args(words.split(' '));
             let name = format!("node {node}: cpg_load {words}");
-            clients.push(Client { name, command, sees_all: true });
+            clients.push(Client { name, command });
         }
         Ok(clients)
     }

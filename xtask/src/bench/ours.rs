@@ -48,15 +48,8 @@ impl Side for Ours {
         let mut clients = Vec::new();
         for node in self.cluster.nodes() {
             let sends = node.number() == 1 || is_all(load);
-            // A sender ends when its own messages are back, so it is no measure if others send.
-            let receives = node.number() != 1 || is_all(load);
-            let members = if is_all(load) { 2 * nodes } else { nodes };
-            if sends {
-                clients.push(client(node, group, members, &send(load), !is_all(load)));
-            }
-            if receives {
-                clients.push(client(node, group, members, &receive(load), true));
-            }
+            let words = if sends { send(load) } else { receive(load) };
+            clients.push(client(node, group, nodes, &words));
         }
         Ok(clients)
     }
@@ -87,7 +80,13 @@ const fn is_all(load: Load) -> bool {
 
 fn send(load: Load) -> String {
     match load {
-        Load::Flood { size, seconds, .. } => format!("send --size {size} --seconds {seconds}"),
+        Load::Flood { size, seconds, senders: Senders::One } => {
+            format!("send --size {size} --seconds {seconds}")
+        }
+        // Who does not stay ends when its own messages are back, and is no measure.
+        Load::Flood { size, seconds, senders: Senders::All } => {
+            format!("send --size {size} --seconds {seconds} --stay {REST_SECONDS}")
+        }
         Load::Pace { messages } => {
             format!("send --size {PACED_SIZE} --rate {PACED_RATE} --count {messages}")
         }
@@ -101,10 +100,10 @@ fn receive(load: Load) -> String {
     }
 }
 
-fn client(node: &Node, group: &str, members: usize, words: &str, sees_all: bool) -> Client {
+fn client(node: &Node, group: &str, members: usize, words: &str) -> Client {
     let mut command = Command::new(node.program("cman_bench"));
     command.env_clear().env("PATH", system_path());
     command.args(words.split(' ')).arg("--run-dir").arg(node.run_dir());
     command.args(["--group", group, "--members", &members.to_string()]);
-    Client { name: format!("node {}: cman_bench {words}", node.number()), command, sees_all }
+    Client { name: format!("node {}: cman_bench {words}", node.number()), command }
 }

@@ -16,6 +16,10 @@ const ASKED_LOW: usize = ASKED_MAX / 2;
 pub(crate) const UNREAD_MAX: usize = 64 << 20;
 /// Above so many bytes a client that reads counts as slow.
 const SLOW_BYTES: usize = 8 << 20;
+/// Bytes a second that come for a slow client; fewer, the more it has to read, ...
+const SLOW_PACE: usize = 20_000_000;
+/// ... down to so many, since all others wait for it.
+const SLOWEST_PACE: usize = SLOW_PACE / 4;
 /// A client that has taken nothing for so long counts as stopped.
 const STOPPED_AFTER: Duration = Duration::from_millis(50);
 
@@ -66,10 +70,14 @@ impl Account {
         self.paid(bytes);
     }
 
-    /// Whether the client has much to read, and reads: it is not stopped, but slow.
-    pub(crate) fn is_slow(&self, now: Instant) -> bool {
+    /// How many bytes a second may come for a client that has much to read, and reads: it is not
+    /// stopped, but slow. `None` for as many as there are.
+    pub(crate) fn pace(&self, now: Instant) -> Option<usize> {
+        let unread = self.unread();
         let took_at = Instant::from_nanos(self.took_at.load(Ordering::Relaxed));
-        self.unread() > SLOW_BYTES && now.since(took_at) < STOPPED_AFTER
+        let slow = unread > SLOW_BYTES && now.since(took_at) < STOPPED_AFTER;
+        // In units in which the product fits.
+        slow.then(|| (SLOW_PACE * (SLOW_BYTES >> 20) / (unread >> 20)).max(SLOWEST_PACE))
     }
 
     /// So many bytes are in the client's socket, or dropped.
@@ -112,10 +120,24 @@ mod tests {
         let at = |ms| Instant::ZERO + Duration::from_millis(ms);
         account.owe(SLOW_BYTES + 2);
         account.took(at(1000), 1);
-        assert!(account.is_slow(at(1001)));
-        assert!(!account.is_slow(at(1000) + STOPPED_AFTER), "it is stopped");
+        assert_eq!(account.pace(at(1001)), Some(SLOW_PACE));
+        assert_eq!(account.pace(at(1000) + STOPPED_AFTER), None, "it is stopped");
         account.took(at(2000), 1);
-        assert!(!account.is_slow(at(2000)), "it has read enough");
+        assert_eq!(account.pace(at(2000)), None, "it has read enough");
+    }
+
+    #[test]
+    fn the_more_one_has_to_read_the_less_comes() {
+        let account = Account::default();
+        account.took(Instant::ZERO, 0);
+        let mut paces = vec![];
+        for _ in 0..8 {
+            account.owe(8 << 20);
+            paces.extend(account.pace(Instant::ZERO));
+        }
+        let expected = [10_000_000, 6_666_666, 5_000_000];
+        assert_eq!(paces[..3], expected);
+        assert!(paces[3..].iter().all(|pace| *pace == SLOWEST_PACE), "{paces:?}");
     }
 
     #[test]

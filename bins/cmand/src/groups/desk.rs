@@ -32,6 +32,8 @@ const REPORTS_MAX: usize = 1024;
 /// Bytes of events that the service thread has not taken, from which on it counts as behind: what
 /// a fast network brings in some 20 ms.
 const BEHIND_BYTES: usize = 2 << 20;
+/// How long data is not looked at while the service thread is behind.
+const BEHIND_PAUSE: Duration = Duration::from_millis(1);
 /// What a process in a change of a group's members takes in memory.
 const PROCESS_BYTES: usize = 16;
 
@@ -45,6 +47,8 @@ pub(crate) struct Desk {
     busy: VecDeque<u64>,
     /// Since when the node has no room.
     full_since: Option<Instant>,
+    /// Before then no data is read if a client is slow.
+    data_at: Instant,
     /// What the node said in this turn.
     told: Vec<Told>,
     /// How many of these are reports.
@@ -68,10 +72,10 @@ struct Line {
 pub(crate) enum Haste {
     /// Whatever is there.
     All,
-    /// Some.
+    /// Some, and then [`Desk::took`] wants to know how much that was.
     Little,
-    /// Nothing.
-    None,
+    /// Nothing until then.
+    Later(Instant),
 }
 
 /// How far a line has come.
@@ -93,6 +97,7 @@ impl Desk {
             lines: BTreeMap::new(),
             busy: VecDeque::new(),
             full_since: None,
+            data_at: Instant::ZERO,
             told: Vec::new(),
             reports: 0,
             reports_lost: false,
@@ -228,12 +233,28 @@ impl Desk {
     /// does not read is no reason, and one that is slow does not bring the node to a halt.
     pub(crate) fn haste(&self, now: Instant) -> Haste {
         if self.outbox.bytes() > BEHIND_BYTES {
-            Haste::None
-        } else if self.lines.values().any(|line| !line.overflown && line.account.is_slow(now)) {
-            Haste::Little
-        } else {
+            Haste::Later(now + BEHIND_PAUSE)
+        } else if self.pace(now).is_none() {
             Haste::All
+        } else if now < self.data_at {
+            Haste::Later(self.data_at)
+        } else {
+            Haste::Little
         }
+    }
+
+    /// So many bytes of data were read, in little haste.
+    pub(crate) fn took(&mut self, now: Instant, bytes: usize) {
+        if let Some(pace) = self.pace(now) {
+            let nanos = bytes.saturating_mul(1_000_000_000) / pace.max(1);
+            self.data_at = now + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// Bytes a second that the slowest client that reads can take; `None` for any number.
+    fn pace(&self, now: Instant) -> Option<usize> {
+        let lines = self.lines.values().filter(|line| !line.overflown);
+        lines.filter_map(|line| line.account.pace(now)).min()
     }
 }
 

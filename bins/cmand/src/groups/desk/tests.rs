@@ -250,11 +250,17 @@ fn data_waits_for_the_service_thread_and_a_little_for_slow_clients() {
         lab.desk.tell(1, message(1 << 20));
     }
     lab.desk.flush();
-    assert_eq!(lab.desk.haste(now), Haste::None, "nobody has taken it");
+    let again = now + BEHIND_PAUSE;
+    assert_eq!(lab.desk.haste(now), Haste::Later(again), "nobody has taken it");
     assert_eq!(lab.told().len(), 16);
     assert_eq!(lab.desk.haste(now), Haste::All, "the client does not read at all");
     lab.account.took(now, 1);
     assert_eq!(lab.desk.haste(now), Haste::Little);
+    lab.desk.took(now, 100_000);
+    let Haste::Later(later) = lab.desk.haste(now) else { panic!("it had its share") };
+    let share = later - now;
+    assert!((5..=10).contains(&share.as_millis()), "20 to 10 MB/s: {share:?}");
+    assert_eq!(lab.desk.haste(later), Haste::Little);
 }
 
 #[test]
