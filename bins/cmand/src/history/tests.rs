@@ -196,6 +196,16 @@ fn a_refusal_is_told_once_until_it_changes_or_ends() {
     history.note(6, at(31), &with_reasons(view(6, &[id(1, 1)], &[1]), &[(3, Reason::Silent)]));
     let again = "node 3 dead refused held_off: why";
     assert_eq!(told(&history.note(7, at(32), &held)), [again]);
+    let fatal = |event| match event {
+        node::Event::Notice { text, mut refusals, .. } => {
+            node::Event::Fatal { text, refusal: refusals.pop() }
+        }
+        other => panic!("{other:?}"),
+    };
+    let older = fatal(refusal(2, 1, RefuseReason::ConfigOlder, 5, 4));
+    assert_eq!(told(&history.note(8, at(33), &older)), ["config 4 2 5"]);
+    let killed = node::Event::Fatal { text: "killed".into(), refusal: None };
+    assert_eq!(told(&history.note(8, at(33), &killed)), [""; 0]);
     let foreign = refusal(4, 1, RefuseReason::OtherCluster, 7, 8);
     let refuses = "node 4 never_seen refuses other_cluster: why";
     assert_eq!(told(&history.note(8, at(33), &foreign)), [refuses]);
