@@ -14,9 +14,10 @@
 //! | [`faults`], [`triggers`] | what goes wrong |
 //! | [`swarm`], [`permanent`], [`scenarios`], [`scale`] | runs: drawn from a seed; with a fault that never ends; by name; large |
 //! | [`stories`] | targeted schedules that most seeds begin with |
+//! | [`text`] | scenarios as text files, with what is expected |
 //! | [`reach`] | which interesting places runs reached |
-//! | [`columns`] | the log, one column per node |
 //! | [`replay`] | recordings of real daemons, run again |
+//! | [`columns`] | the log, one column per node |
 //! | [`runner`] | many seeds |
 #![forbid(unsafe_code)]
 
@@ -35,12 +36,13 @@ pub mod peek;
 pub mod permanent;
 pub mod queue;
 pub mod reach;
+pub mod replay;
 pub mod runner;
 pub mod scale;
-pub mod replay;
 pub mod scenarios;
 pub mod stories;
 pub mod swarm;
+pub mod text;
 pub mod triggers;
 pub mod violation;
 pub mod world;

@@ -6,6 +6,7 @@
 //! | [`traffic`] | datagrams on their way, old ones replayed |
 //! | [`observe`] | what nodes say, handed to the checkers |
 //! | [`speech`] | nodes send messages |
+//! | [`script`] | what a text scenario loses and writes down |
 //! | [`witness`] | what is delivered, written down one by one |
 //! | [`clients`] | their clients join groups, send in them, leave them, die |
 //! | [`deed`] | what is done to the world: faults and their ends |
@@ -13,6 +14,7 @@
 pub mod clients;
 pub mod deed;
 mod observe;
+pub mod script;
 pub mod speech;
 #[cfg(test)]
 mod tests;
@@ -48,6 +50,7 @@ use crate::{
 };
 use clients::Clients;
 use deed::Deed;
+use script::Script;
 use speech::Talk;
 use traffic::Recorder;
 use witness::Heard;
@@ -159,6 +162,8 @@ pub struct World {
     pub reach: Reach,
     /// Faults that wait for a frame.
     pub triggers: Triggers,
+    /// What a text scenario loses and writes down.
+    pub script: Option<Script>,
     /// How the world was set up.
     pub options: Options,
     /// The log.
@@ -217,6 +222,7 @@ impl World {
             groups: Groups::default(),
             reach: Reach::default(),
             triggers: Triggers::default(),
+            script: None,
             columns: Columns::new(options.log, options.live),
             queue: Queue::default(),
             epochs: Epochs::default(),
@@ -745,8 +751,9 @@ impl World {
 
     /// Writes a line to the column log.
     fn log(&mut self, index: usize, line: impl FnOnce() -> String) {
-        if self.columns.is_on() {
+        if self.columns.is_on() || self.script.is_some() {
             let line = format!("{:?} {}", self.hosts[index].node, line());
+            self.script_says(&line);
             self.columns.line(self.now, &self.hosts, Some(index), &line);
         }
     }
