@@ -9,11 +9,14 @@ use cman_ipc::{
 };
 use cman_node::{self as node, Refusal};
 use cman_types::{Epoch, Instant, MemberId, NodeId, Span};
-use cman_wire::frame::RefuseReason;
+use cman_wire::frame::{Reason, RefuseReason};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Nodes whose refusals are remembered, so that each is told once. Far more than are configured.
 const REFUSALS_MAX: usize = 4096;
+
+/// What is said of a member of the view before that comes out of another view now.
+const TOGETHER_AGAIN: &str = "was in another view than this node, and both are in one again";
 
 /// The past of this daemon's view of the cluster.
 #[derive(Debug)]
@@ -179,13 +182,18 @@ impl History {
                 (NodeState::Member, NodeChange::Joined, None)
             };
             self.refusals.remove(&came.node);
+            let text = match (change, came.reason) {
+                // The two lived on apart, and this is the end of it.
+                (NodeChange::Returned, Reason::Parted) => TOGETHER_AGAIN.to_owned(),
+                _ => came.evidence.clone(),
+            };
             let away = away.map(|left| format!("; it was away for {}", Span(at.since(left))));
             events.push(Event::Node(NodeEvent {
                 node: came.node,
                 state,
                 change,
                 reason: words::reason(came.reason).to_owned(),
-                text: came.evidence.clone() + &away.unwrap_or_default(),
+                text: text + &away.unwrap_or_default(),
             }));
         }
         events

@@ -94,11 +94,12 @@ fn daemon(daemon: &DaemonStatus) -> Vec<String> {
     let yes_no = |yes| if yes { "yes" } else { "no" };
     let mut lines = vec![
         format!(
-            "Daemon: process {}, version {}, {} KiB resident, {} stalls",
+            "Daemon: process {}, version {}, {} KiB resident, {} {}",
             daemon.pid,
             daemon.release,
             daemon.rss_bytes / 1024,
-            daemon.stalls
+            daemon.stalls,
+            if daemon.stalls == 1 { "stall" } else { "stalls" }
         ),
         format!(
             "Daemon memory locked: {}, real-time priority: {}",

@@ -6,7 +6,10 @@ use super::*;
 use crate::{
     engine::{Action, Engine},
     groups::{inbox::Inbox, outbox::Outbox, sessions::Sessions},
-    history::History,
+    history::{
+        History,
+        tests::{status, view_of_one},
+    },
     log::Log,
 };
 use cman_io::{interface::Interface, lease_page::LeaseWriter, waker::Waker};
@@ -33,12 +36,18 @@ struct Lab {
 
 impl Lab {
     fn new() -> Self {
+        Self::with_status(None)
+    }
+
+    /// With an engine that answers so when it is asked how things are; without, it drops the
+    /// question.
+    fn with_status(status: Option<cman_node::Status>) -> Self {
         let text = cman_config::template("alpha", &[(1, "10.0.0.1"), (2, "10.0.0.2")], None);
         let config = cman_config::parse("cluster.conf", text.as_bytes()).unwrap().config;
         let me = config.nodes[0].clone();
         let dir = tempfile::tempdir().unwrap();
         let (actions, questions) = sync_channel(8);
-        thread::spawn(move || answer_commands(&questions));
+        thread::spawn(move || answer_all(&questions, status.as_ref()));
         let address = Ipv4Addr::new(10, 0, 0, 1).into();
         let waker = Waker::new().unwrap();
         let inbox = Inbox::new(waker.clone());
@@ -91,14 +100,22 @@ impl Lab {
     }
 }
 
-fn answer_commands(questions: &Receiver<Action>) {
+fn answer_all(questions: &Receiver<Action>, status: Option<&cman_node::Status>) {
     for action in questions {
-        if let Action::Command { command, answer } = action {
-            let result = match command {
-                Command::Leave { .. } => Err("a view change is running".to_owned()),
-                Command::Kill { .. } | Command::Resolved { .. } => Ok(()),
-            };
-            let _gone = answer.send(result);
+        match action {
+            Action::Command { command, answer } => {
+                let result = match command {
+                    Command::Leave { .. } => Err("a view change is running".to_owned()),
+                    Command::Kill { .. } | Command::Resolved { .. } => Ok(()),
+                };
+                let _gone = answer.send(result);
+            }
+            Action::Status(answer) => {
+                if let Some(status) = status.cloned() {
+                    let _gone = answer.send(Snapshot { at: Instant::ZERO, status });
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -231,6 +248,36 @@ async fn a_subscriber_hears_done_then_the_present_then_everything() {
     lab.ending.send_replace(true);
     assert_eq!(client.hear_text().await, "last", "what happened before the end is still told");
     assert_eq!(client.hear().await, None);
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn who_subscribes_while_a_view_is_on_its_way_hears_its_votes() {
+    // The engine is in view 6 with 3 votes; that has not come to those who listen.
+    let lab = Lab::with_status(Some(status(6, 3)));
+    let text = "2 of 3 votes".to_owned();
+    let yes = cman_node::Event::Quorum { quorate: true, votes: 2, expected: 3, needed: 2, text };
+    lab.context.history().note(1, Instant::ZERO, &view_of_one(5));
+    lab.context.history().note(1, Instant::ZERO, &yes);
+    let mut client = lab.welcome(Access::Public).await;
+    let context = lab.context.clone();
+    tokio::spawn(async move {
+        sleep(STATUS_AGAIN_AFTER / 2).await;
+        context.history().note(2, Instant::ZERO, &view_of_one(6));
+    });
+    assert_eq!(client.ask(Request::Subscribe).await, Reply::Done);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        match client.hear().await {
+            Some(Message::Event(EventMessage { event: Event::View(view), .. })) => {
+                told.push(view.epoch.0);
+            }
+            Some(Message::Event(EventMessage { event: Event::Quorum(quorum), .. })) => {
+                told.push(quorum.votes.into());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(told, [6, 3]);
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -1,7 +1,6 @@
 use super::*;
 use cman_crypto::Plain;
 use cman_types::{Incarnation, Member, Salt, View, ViewId};
-use cman_wire::frame::Reason;
 use std::time::Duration;
 
 fn history() -> History {
@@ -30,6 +29,11 @@ fn view(epoch: u64, members: &[MemberId], stayed: &[u32]) -> node::Event {
         reasons: Vec::new(),
         text: String::new(),
     })
+}
+
+/// A view of node 1 alone.
+pub(crate) fn view_of_one(epoch: u64) -> node::Event {
+    view(epoch, &[id(1, 1)], &[1])
 }
 
 /// A node that says that it is in the view of `epoch`, with so many votes.
@@ -165,13 +169,16 @@ fn who_comes_goes_and_comes_back_is_told_with_the_reason() {
     let lost = with_reasons(view(6, &[one], &[1]), &[(2, Reason::Silent)]);
     let again = with_reasons(view(7, &[one, two], &[1]), &[(2, Reason::Merged)]);
     let reborn = with_reasons(view(8, &[one, id(2, 2)], &[1]), &[(2, Reason::Restarted)]);
-    let told = [(first, 1), (lost, 10), (again, 75), (reborn, 80)]
+    let apart = with_reasons(view(9, &[one, id(2, 2)], &[1]), &[(2, Reason::Parted)]);
+    let told = [(first, 1), (lost, 10), (again, 75), (reborn, 80), (apart, 90)]
         .map(|(event, seconds)| told(&history.note(1, at(seconds), &event)));
     assert_eq!(told[0], ["view 5", "node 2 member joined joined: seen"]);
     assert_eq!(told[1], ["view 6", "node 2 dead left silent: seen"]);
     let away = "node 2 member returned merged: seen; it was away for 65 s";
     assert_eq!(told[2], ["view 7", away]);
     assert_eq!(told[3], ["view 8", "node 2 member returned restarted: seen"]);
+    let together = format!("node 2 member returned parted: {TOGETHER_AGAIN}");
+    assert_eq!(told[4], ["view 9".to_owned(), together]);
 }
 
 fn refusal(by: u32, node: u32, reason: RefuseReason, ours: u64, theirs: u64) -> node::Event {
