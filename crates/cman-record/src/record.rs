@@ -655,7 +655,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_read_is_written_alike(kind: u8, rest in prop::collection::vec(any::<u8>(), 0..80)) {
+        fn whatever_is_read_is_written_alike(
+            kind: u8,
+            rest in prop::collection::vec(any::<u8>(), 0..80),
+        ) {
             if let Ok(record) = Record::parse(kind, &rest) {
                 let bytes = bytes_of(&record);
                 prop_assert_eq!(bytes[0], kind);

@@ -127,7 +127,9 @@ impl Recorder {
     }
 
     fn close_chunk(&mut self) {
-        let chunk = closed(self.now, core::mem::take(&mut self.current));
+        append_check(self.now, &mut self.current);
+        let chunk: Chunk = self.current.as_slice().into();
+        self.current.clear();
         if let Some(file) = &mut self.file {
             file.pass(self.now, &chunk);
         }

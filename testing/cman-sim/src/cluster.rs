@@ -28,6 +28,8 @@ pub struct Cluster {
     pub multicast: bool,
     /// Which nodes' names do not resolve on the others.
     pub unresolved: Vec<NodeId>,
+    /// Which nodes say that they speak the next wire version as well.
+    pub newer: Vec<NodeId>,
 }
 
 impl Cluster {
@@ -45,6 +47,7 @@ impl Cluster {
             token: Duration::from_millis(2000),
             multicast: true,
             unresolved: Vec::new(),
+            newer: Vec::new(),
         }
     }
 
@@ -111,6 +114,7 @@ impl Cluster {
             votes,
             address: address_of(id).filter(|_| id == me || !self.unresolved.contains(&id)),
         });
+        let (oldest, newest) = WIRE_VERSIONS;
         Setup {
             me,
             incarnation: life.incarnation,
@@ -126,7 +130,7 @@ impl Cluster {
             wait_for_all: self.wait_for_all,
             token: self.token,
             multicast: self.multicast,
-            wire_versions: WIRE_VERSIONS,
+            wire_versions: (oldest, newest + u8::from(self.newer.contains(&me))),
             epoch_ceiling: life.epoch_ceiling,
             wall_seconds: life.wall_seconds,
             removed: life.removed,

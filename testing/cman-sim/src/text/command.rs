@@ -13,6 +13,7 @@ use crate::{
 pub(super) enum Command {
     Nodes(usize),
     Hosts(usize),
+    Newer(usize),
     Start(Vec<usize>),
     Crash(Vec<usize>),
     Stall(usize, Duration),
@@ -42,6 +43,7 @@ impl Command {
         match words.as_slice() {
             ["nodes", count] => number(count).map(Self::Nodes),
             ["hosts", count] => number(count).map(Self::Hosts),
+            ["newer", node] => host(node).map(Self::Newer),
             ["start", nodes @ ..] => hosts(nodes).map(Self::Start),
             ["crash", nodes @ ..] => hosts(nodes).map(Self::Crash),
             ["stall", node, time] => Ok(Self::Stall(host(node)?, span(time)?)),

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `nodes N` | a cluster of N nodes, started, whole and quiet |
 //! | `hosts N` | the same, with no node started |
+//! | `newer N` | from its next start on, the node says that it speaks the next wire version as well |
 //! | `start N ..`, `crash N ..` | starts daemons; kills them |
 //! | `stall N SPAN` | the node processes nothing for so long |
 //! | `leave N`, `remove N`, `kill N M` | the node leaves; gives up its votes as well; puts another one out |

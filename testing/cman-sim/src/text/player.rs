@@ -3,7 +3,7 @@
 use cman_node::Command as Order;
 use cman_types::{NodeId, ViewId};
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 use super::{command::Command, words};
 use crate::{
@@ -106,7 +106,10 @@ fn hosts(command: &Command) -> Vec<usize> {
         Command::Start(hosts) | Command::Crash(hosts) | Command::Await { hosts, .. } => {
             hosts.clone()
         }
-        Command::Stall(host, _) | Command::Leave { host, .. } | Command::Send { host, .. } => {
+        Command::Newer(host)
+        | Command::Stall(host, _)
+        | Command::Leave { host, .. }
+        | Command::Send { host, .. } => {
             vec![*host]
         }
         Command::Kill { host, target } => vec![*host, *target],
@@ -119,6 +122,7 @@ fn hosts(command: &Command) -> Vec<usize> {
 
 fn act(world: &mut World, command: &Command) -> Check {
     match command {
+        Command::Newer(host) => newer(world, *host),
         Command::Start(hosts) => hosts.iter().for_each(|&host| world.start(host)),
         Command::Crash(hosts) => world.crash_together(hosts),
         Command::Stall(host, span) => world.stall(*host, *span),
@@ -146,6 +150,14 @@ fn act(world: &mut World, command: &Command) -> Check {
         command => script(world, command),
     }
     world.failure()
+}
+
+/// The next life of a host says that it speaks the next wire version, too.
+fn newer(world: &mut World, host: usize) {
+    let host = &mut world.hosts[host];
+    let mut cluster = Cluster::clone(&host.cluster);
+    cluster.newer.push(host.node);
+    host.cluster = Rc::new(cluster);
 }
 
 fn order(world: &mut World, host: usize, order: Order) {

@@ -3,7 +3,7 @@
 
 use cman_types::{Epoch, NodeId, NodeSet, ViewId};
 use cman_wire::{
-    Frame,
+    Frame, codec,
     frame::{Flush, Holdings, Lineage, Ordered, Propose, Recover, Run},
 };
 use core::fmt::Display;
@@ -205,7 +205,12 @@ fn say_propose(propose: &Propose) -> String {
     };
     let departing = named("departing", &propose.departing);
     let changes = propose.changes.iter().map(|c| format!("{:?} {:?}", c.node, c.reason));
-    format!("Propose {} {members}{departing} {}", view(propose.ballot), list(changes))
+    let version = match propose.wire_version {
+        codec::WIRE_VERSION => String::new(),
+        version => format!(" in wire version {version}"),
+    };
+    let ballot = view(propose.ballot);
+    format!("Propose {ballot} {members}{departing} {}{version}", list(changes))
 }
 
 fn say_flush(flush: &Flush, names: &Names<'_>) -> String {
