@@ -112,6 +112,29 @@ fn a_path_that_is_cut_is_told_and_nothing_else_happens() -> Result<()> {
 }
 
 #[test]
+fn multicast_that_ceases_and_begins_to_pass_is_told() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut stage = Stage::new(&Scale::short(), 3)?;
+    for passes in [false, true] {
+        let since = now_ns();
+        for number in stage.all.clone() {
+            if passes {
+                stage.cluster.lab_mut().heal()?;
+            } else {
+                stage.cluster.lab_mut().block_multicast(number)?;
+            }
+        }
+        for &number in &stage.all {
+            let link = json!({ "link": 0, "node": null, "up": true, "multicast_heard": passes });
+            stage.watch.wait(SOON, &format!("event {link} of node {number}"), |_| {
+                Ok(told(&stage, number, since, "link", &link)? > 0)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_report_has_what_happened_before_and_what_is_now() -> Result<()> {
     let _turn = turn::shared()?;
     let scale = Scale::short();
