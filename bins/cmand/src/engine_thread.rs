@@ -170,10 +170,13 @@ impl EngineThread {
         self.send_all();
         let end = self.drain_events();
         self.desk.flush();
-        self.record_output(|| Record::Turn {
-            due: self.node.poll_timeout(),
-            lease: self.node.lease_deadline(),
-        });
+        if end.is_none() {
+            // What comes after the last event is not taken.
+            self.record_output(|| Record::Turn {
+                due: self.node.poll_timeout(),
+                lease: self.node.lease_deadline(),
+            });
+        }
         end.or(stop)
     }
 
