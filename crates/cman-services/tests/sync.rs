@@ -8,6 +8,7 @@ mod cluster;
 use bytes::Bytes;
 use cluster::{Cluster, TOKEN, node_id, process};
 use cman_services::{GroupEvent, Out};
+use cman_types::Instant;
 use core::time::Duration;
 
 /// The bytes of a part of a sync before those of services: a zero and the view.
@@ -265,6 +266,65 @@ fn who_does_not_speak_is_put_out() {
     cluster.check_settled(&[1, 3]);
     cluster.wait(TOKEN * 2);
     assert_eq!(cluster.node(1).put_out.len(), 2);
+}
+
+/// G-24: each sync has its own deadline, counted from the install of its view; that of a sync which
+/// was cut short is over with it.
+#[test]
+fn each_view_has_its_own_deadline() {
+    let mut cluster = meeting();
+    cluster.run_without(2);
+    cluster.wait(TOKEN - Duration::from_millis(1));
+    cluster.start(4);
+    cluster.view(&[4]);
+    cluster.view(&[1, 2, 3, 4]);
+    cluster.node(2).mute = true;
+    cluster.run();
+    cluster.wait(TOKEN - Duration::from_millis(1));
+    assert!(cluster.node(1).put_out.is_empty(), "a token has passed since the first view only");
+    cluster.wait(Duration::from_millis(1));
+    assert_eq!(cluster.node(1).put_out, [node_id(2)]);
+}
+
+/// G-25: however far a sync had come when it was cut short, the state is then the very value that
+/// it is where the sync never began: no part, no operation, no deadline, no membership is left.
+#[test]
+fn a_sync_that_was_cut_short_leaves_nothing_behind() {
+    let mut never = meeting_cut_short(|_| {});
+    let mut begun = meeting_cut_short(|cluster| {
+        // The newcomer spoke, and one who was there; then it said and asked for more.
+        for id in [1, 3] {
+            send_all(cluster, id);
+        }
+        cluster.node(3).queue.clear();
+        cluster.join(3, 2, "ghosts", 300).unwrap();
+        cluster.say(3, 1, "g", "of the lost").unwrap();
+        send_all(cluster, 3);
+        (1..=3).for_each(|id| deliver_all(cluster, id));
+        for id in [1, 2] {
+            assert!(cluster.node(id).services.is_syncing());
+            assert!(cluster.node(id).services.held_bytes() > 0);
+        }
+    });
+    for id in [1, 2] {
+        let (never, begun) = (never.node(id), begun.node(id));
+        assert_eq!(never.services, begun.services);
+        assert_eq!((begun.services.held_bytes(), begun.services.due()), (0, Instant::FAR));
+    }
+}
+
+/// Node 3 comes, this happens, and it dies.
+fn meeting_cut_short(meanwhile: impl Fn(&mut Cluster)) -> Cluster {
+    let mut cluster = meeting();
+    meanwhile(&mut cluster);
+    cluster.crash(3);
+    cluster.view(&[1, 2]);
+    cluster.run();
+    cluster.check_settled(&[1, 2]);
+    for id in [1, 2] {
+        assert!(cluster.told(id, 1).is_empty(), "clients see nothing of it");
+    }
+    cluster
 }
 
 /// G-24: a coordinator that has not even heard itself has nobody to accuse.
