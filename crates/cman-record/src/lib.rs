@@ -32,25 +32,26 @@
 //! | 2 gap | u64: bytes of records that are missing here |
 //! | 3 check | u32: CRC-32 of all bytes since the last check, up to here; ends a piece |
 //! | 4 end | empty: the node ended in good order |
-//! | 16 datagram | u8 lane, u8 multicast, u32 length of the datagram, source as text, zero byte, the datagram's clear header (all of it if it is shorter) |
+//! | 16 datagram | u8 lane, u8 multicast, u32 length of the datagram, source, the datagram's clear header (all of it if it is shorter) |
 //! | 17 opened | u8 whether it opened, the contents: of the datagram before |
 //! | 18 drained | empty |
 //! | 19 timeout | empty |
 //! | 20 stored | u64 epoch ceiling, u8 removed, u8 whether the disk took it |
 //! | 21 leave | u8 remove |
 //! | 22 kill | u32 node id |
-//! | 23 resolved | u32 node id, address as text |
+//! | 23 resolved | u32 node id, address |
 //! | 24 join | u64 session, u32 process, name of the group |
 //! | 25 part | u64 session, name of the group |
 //! | 26 send | u64 session, u8 safe, u8 length of the name, name of the group, message |
 //! | 27 close | u64 session |
 //! | 64 answer | to the command or request before: empty, or why it was refused |
 //! | 65 sealed | the clear header, the contents |
-//! | 66 transmit | u8 lane, destination as text (empty: multicast), zero byte, the clear header |
+//! | 66 transmit | u8 lane, destination, the clear header |
 //! | 67 message | u64 session, u32 node and u32 process of the sender, u64 its incarnation, u64 number, u8 length of the name, name of the group, message |
 //! | 68 event | any other event, as text |
 //! | 69 turn | u64 when to call the node again (0: never), u64 until when it may act: all outputs were taken |
 //!
+//! An address is u8 family (4, 6; 0 for multicast), the address, u16 port, with family 6 u32 scope.
 //! The lane is 0 for control and 1 for data. Kinds from 64 on are outputs, which are only there if
 //! the setup says so. Records stand in the order in which things happened.
 #![forbid(unsafe_code)]

@@ -5,8 +5,11 @@ use cman_node::{
 };
 use cman_types::{Epoch, GroupName, Incarnation, Instant, NodeId};
 use cman_wire::HEADER_SIZE;
-use core::net::SocketAddr;
-use std::{borrow::Cow, fmt::Display, io::Write as _};
+use core::{
+    fmt::Display,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+};
+use std::borrow::Cow;
 
 /// Bytes in front of a record's rest: kind, time, length.
 pub(crate) const HEAD: usize = 1 + 8 + 4;
@@ -260,8 +263,7 @@ impl<'a> Record<'a> {
             Self::Datagram { lane, multicast, size, source, head } => {
                 to.extend_from_slice(&[lane_number(*lane), u8::from(*multicast)]);
                 to.extend_from_slice(&size.to_le_bytes());
-                append_text(to, source);
-                to.push(0);
+                append_address(to, Some(*source));
                 to.extend_from_slice(head);
             }
             Self::Opened(plain) => {
@@ -302,10 +304,13 @@ impl<'a> Record<'a> {
             }
             Self::Transmit { lane, to: destination, clear } => {
                 to.push(lane_number(*lane));
-                if let Destination::Unicast(address) = destination {
-                    append_text(to, address);
-                }
-                to.push(0);
+                append_address(
+                    to,
+                    match destination {
+                        Destination::Multicast => None,
+                        Destination::Unicast(address) => Some(*address),
+                    },
+                );
                 to.extend_from_slice(clear);
             }
             Self::Message { session, sender, incarnation, number, group, payload } => {
@@ -340,7 +345,7 @@ impl<'a> Record<'a> {
                 lane: rest.lane()?,
                 multicast: rest.flag()?,
                 size: rest.u32()?,
-                source: rest.address()?,
+                source: rest.known_address()?,
                 head: rest.all(),
             },
             17 => {
@@ -358,8 +363,7 @@ impl<'a> Record<'a> {
             22 => Self::Command(Command::Kill { node: rest.node()? }),
             23 => {
                 let node = rest.node()?;
-                let address = rest.text()?.parse().map_err(|_| rest.wrong("the address"))?;
-                Self::Command(Command::Resolved { node, address })
+                Self::Command(Command::Resolved { node, address: rest.known_address()? })
             }
             24 => {
                 Self::Join { session: rest.session()?, pid: rest.u32()?, group: rest.all_name()? }
@@ -384,12 +388,7 @@ impl<'a> Record<'a> {
             65 => Self::Sealed { clear: rest.take(HEADER_SIZE)?, plain: rest.all() },
             66 => {
                 let lane = rest.lane()?;
-                let to = match rest.terminated()? {
-                    "" => Destination::Multicast,
-                    address => Destination::Unicast(
-                        address.parse().map_err(|_| rest.wrong("the address"))?,
-                    ),
-                };
+                let to = rest.address()?.map_or(Destination::Multicast, Destination::Unicast);
                 Self::Transmit { lane, to, clear: rest.all() }
             }
             67 => Self::Message {
@@ -424,9 +423,22 @@ const fn lane_number(lane: Lane) -> u8 {
     }
 }
 
-fn append_text(to: &mut Vec<u8>, text: &impl Display) {
-    // Writing to a vector cannot fail.
-    let _never = write!(to, "{text}");
+/// Its family (0: none), then the address, the port and, if it is of IPv6, the scope.
+fn append_address(to: &mut Vec<u8>, address: Option<SocketAddr>) {
+    match address {
+        None => to.push(0),
+        Some(SocketAddr::V4(address)) => {
+            to.push(4);
+            to.extend_from_slice(&address.ip().octets());
+            to.extend_from_slice(&address.port().to_le_bytes());
+        }
+        Some(SocketAddr::V6(address)) => {
+            to.push(6);
+            to.extend_from_slice(&address.ip().octets());
+            to.extend_from_slice(&address.port().to_le_bytes());
+            to.extend_from_slice(&address.scope_id().to_le_bytes());
+        }
+    }
 }
 
 fn append_name(to: &mut Vec<u8>, name: &GroupName) {
@@ -441,7 +453,7 @@ fn append_command(to: &mut Vec<u8>, command: &Command) {
         Command::Kill { node } => to.extend_from_slice(&node.get().to_le_bytes()),
         Command::Resolved { node, address } => {
             to.extend_from_slice(&node.get().to_le_bytes());
-            append_text(to, address);
+            append_address(to, Some(*address));
         }
     }
 }
@@ -498,6 +510,10 @@ impl<'a> Rest<'a> {
         }
     }
 
+    fn u16(&mut self) -> Result<u16, Malformed> {
+        self.array().map(u16::from_le_bytes)
+    }
+
     fn u32(&mut self) -> Result<u32, Malformed> {
         self.array().map(u32::from_le_bytes)
     }
@@ -518,16 +534,24 @@ impl<'a> Rest<'a> {
         str::from_utf8(self.all()).map_err(|_| self.wrong("the text"))
     }
 
-    /// Text up to a zero byte.
-    fn terminated(&mut self) -> Result<&'a str, Malformed> {
-        let zero = self.bytes.iter().position(|byte| *byte == 0);
-        let text = self.take(zero.ok_or(Malformed::Length(self.kind))?)?;
-        self.byte()?;
-        str::from_utf8(text).map_err(|_| self.wrong("the text"))
+    fn address(&mut self) -> Result<Option<SocketAddr>, Malformed> {
+        Ok(match self.byte()? {
+            0 => None,
+            4 => {
+                let ip = Ipv4Addr::from(self.array::<4>()?);
+                Some(SocketAddrV4::new(ip, self.u16()?).into())
+            }
+            6 => {
+                let ip = Ipv6Addr::from(self.array::<16>()?);
+                let (port, scope) = (self.u16()?, self.u32()?);
+                Some(SocketAddrV6::new(ip, port, 0, scope).into())
+            }
+            _ => return Err(self.wrong("the family of the address")),
+        })
     }
 
-    fn address(&mut self) -> Result<SocketAddr, Malformed> {
-        self.terminated()?.parse().map_err(|_| self.wrong("the address"))
+    fn known_address(&mut self) -> Result<SocketAddr, Malformed> {
+        self.address()?.ok_or_else(|| self.wrong("the family of the address"))
     }
 
     fn name(&mut self) -> Result<Cow<'a, GroupName>, Malformed> {
@@ -632,7 +656,8 @@ mod tests {
             source: "10.0.0.2:5405".parse().unwrap(),
             head: b"head",
         };
-        assert_eq!(bytes_of(&datagram)[HEAD..], *b"\x01\x01\x84\x03\0\x0010.0.0.2:5405\0head");
+        let expected = b"\x01\x01\x84\x03\0\0\x04\x0a\0\0\x02\x1d\x15head";
+        assert_eq!(bytes_of(&datagram)[HEAD..], *expected);
     }
 
     #[test]
@@ -649,7 +674,8 @@ mod tests {
         let wrong = Malformed::Value { kind: 21, what: "a flag" };
         assert_eq!(Record::parse(21, &[2]), Err(wrong));
         assert!(Record::parse(22, &[0; 4]).is_err());
-        assert!(Record::parse(23, b"\x01\0\0\0nowhere").is_err());
+        assert!(Record::parse(23, b"\x01\0\0\0\x05somewhere").is_err());
+        assert!(Record::parse(23, b"\x01\0\0\0\0").is_err(), "nowhere");
         assert!(Record::parse(25, &[b'x'; 8 + 129]).is_err());
     }
 
@@ -662,10 +688,7 @@ mod tests {
             if let Ok(record) = Record::parse(kind, &rest) {
                 let bytes = bytes_of(&record);
                 prop_assert_eq!(bytes[0], kind);
-                // Addresses can be spelt in more than one way.
-                if !matches!(kind, 16 | 23 | 66) {
-                    prop_assert_eq!(&bytes[HEAD..], &rest[..]);
-                }
+                prop_assert_eq!(&bytes[HEAD..], &rest[..]);
             }
         }
     }

@@ -95,6 +95,19 @@ fn recorded_daemons_are_replayed_to_the_same_outputs() -> Result<()> {
     damage_is_found(cluster.node(1)?, &recordings[0].1)
 }
 
+#[test]
+fn a_node_that_leaves_alone_is_replayed_to_its_end() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut cluster = built::cluster(&Conf::new(1))?;
+    let recording = start(cluster.node_mut(1)?, 1)?;
+    cluster.wait_formed(&[1], FORMED_MAX)?;
+    messages(&cluster, &[1])?;
+    cluster.node_mut(1)?.stop(LEAVE_MAX)?;
+    let replayed = replay(cluster.node(1)?, &recording)?;
+    ensure!(replayed.ended, "{replayed:?}");
+    Ok(())
+}
+
 /// One other byte, wherever it stands, is found.
 fn damage_is_found(node: &Node, recording: &Path) -> Result<()> {
     let good = fs::read(recording)?;
