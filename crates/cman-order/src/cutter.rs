@@ -45,7 +45,7 @@ impl Cutter {
         queue.front().filter(|_| !self.has_begun()).map(|message| message.payload.len())
     }
 
-    /// The next unit's payload; `None` if nothing waits.
+    /// The next unit's payload; `None` if nothing waits. R-163.
     pub(crate) fn cut(&mut self, queue: &mut Queue) -> Option<Bytes> {
         queue.front()?;
         let mut unit = Vec::with_capacity(self.waiting(queue).min(self.room));

@@ -61,7 +61,7 @@ impl Deliverer {
     }
 
     /// Delivers what is held, up to the first safe message that is not stable. Safe is: held by
-    /// all (P4).
+    /// all (P4). R-170.
     pub(crate) fn deliver(&mut self, store: &Store, stable: u64, out: &mut VecDeque<Delivery>) {
         if self.waits_for.is_some_and(|number| number > stable) {
             return;

@@ -34,7 +34,7 @@ pub(crate) const STORE_BYTES_MAX: usize = REPAIR_BYTES_MAX + 32 * MIB;
 
 /// Runs of order records that a member keeps, whatever it is sent: what windows hold comes on top
 /// of a full repair buffer. What two members keep fits in the plan of a view change, at some four
-/// bytes each.
+/// bytes each. R-167.
 pub(crate) const STORE_RUNS_MAX: usize = 2 * REPAIR_RUNS_MAX;
 
 /// Ranges of units beyond gaps that a member tells of in a view change. What is beyond is as good

@@ -57,7 +57,7 @@ fn low_bits(number: usize) -> u8 {
 }
 
 /// The pieces of a payload, without copying. Ends at the first one that is malformed: all members
-/// hold the same payload, and so end at the same.
+/// hold the same payload, and so end at the same. R-162.
 #[derive(Clone, Debug)]
 pub(crate) struct Pieces<'a> {
     payload: &'a Bytes,

@@ -96,7 +96,7 @@ impl Walk {
         }
     }
 
-    /// R-25 (a) and (b), for one run of records.
+    /// R-25 (a) and (b), for one run of records. R-43m.
     fn step(&mut self, record: Ordered, delivered: u64) {
         let sender = record.run.sender;
         if record.first <= delivered {
@@ -154,7 +154,7 @@ impl Walk {
     }
 
     /// R-25 (c): what members of the lineage sent and nobody has a record of, by sender and
-    /// number. Members are sorted by node id and incarnation, and so are their indices.
+    /// number. Members are sorted by node id and incarnation, and so are their indices. R-41m.
     fn take_tail(&mut self) {
         for &sender in &self.lineage {
             let Some(held) = self.held.get(&sender) else { continue };

@@ -214,6 +214,7 @@ impl Sequencer {
 
     /// Whether all are to be told `stable` and `flow` although there is nothing to order: at once
     /// if somebody waits for it, after a while otherwise, and again while somebody lacks anything.
+    ///
     pub(crate) fn must_tell(&mut self, now: Instant, is_urgent: bool) -> bool {
         let (stable, flow) = self.told;
         let repeat = self.tail.is_due(now);

@@ -82,7 +82,7 @@ impl Store {
         self.held() == self.records.end() && self.whole == self.records.end()
     }
 
-    /// Takes a unit. Memory is bounded whatever comes.
+    /// Takes a unit. Memory is bounded whatever comes. R-167.
     pub(crate) fn insert(&mut self, sender: u16, unit: u64, payload: &Bytes) -> Taken {
         let unordered = unit > self.records.named(sender);
         if payload.len() > UNIT_BYTES_MAX || (unordered && self.is_full()) {

@@ -79,7 +79,7 @@ pub(crate) struct HeardHello {
     pub at: Instant,
 }
 
-/// The epochs a node knows of and may use.
+/// The epochs a node knows of and may use. R-100.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Epochs {
     /// Highest epoch heard of.
@@ -162,14 +162,14 @@ impl Engine {
         self.settle(now);
     }
 
-    /// The sockets are empty.
+    /// The sockets are empty. R-102.
     pub fn handle_drained(&mut self, now: Instant) {
         self.wake(now);
         self.stall.drained();
         self.settle(now);
     }
 
-    /// Time has passed.
+    /// Time has passed. R-161.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.wake(now);
         match &self.phase {
@@ -289,7 +289,7 @@ impl Engine {
         &self.cfg.timing
     }
 
-    /// Until when a node is held off.
+    /// Until when a node is held off. R-126.
     #[must_use]
     pub fn held_until(&self, now: Instant, node: NodeId) -> Option<Instant> {
         if self.is_quorate(now) {
@@ -522,6 +522,7 @@ impl Engine {
         self.dispatch(now, origin, Via::Relay(relay), frame);
     }
 
+    /// Hands a frame to whom it concerns, if its sender may speak here. R-104.
     fn dispatch(&mut self, now: Instant, from: MemberId, via: Via, frame: Frame) {
         if matches!(self.phase, Phase::Ended) || !self.cfg.knows(from.node) {
             return;

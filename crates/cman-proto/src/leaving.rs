@@ -176,7 +176,7 @@ impl Engine {
 
     /// Whether somebody who was left out may still hold a lease. Then no votes are taken off what
     /// is expected: with fewer expected, a majority could form that shares nobody with the one
-    /// that the lease rests on.
+    /// that the lease rests on. R-146.
     fn leases_may_be_out(&self, now: Instant) -> bool {
         self.parted_at.is_some_and(|at| now < at + self.cfg.timing.lease)
     }

@@ -41,7 +41,7 @@ impl Messages {
 }
 
 impl Engine {
-    /// A message to all members of the view, this node included, in the agreed order.
+    /// A message to all members of the view, this node included, in the agreed order. R-40m.
     ///
     /// # Errors
     /// [`Refused::Full`]: [`Event::Room`] tells when there is room again.
@@ -151,7 +151,7 @@ impl Engine {
         self.view.as_ref()?.members.get(usize::from(index)).map(|member| member.id)
     }
 
-    /// Takes over what the stream wants.
+    /// Takes over what the stream wants. R-63r.
     pub(crate) fn drain_stream(&mut self) {
         while let Some(out) = self.messages.stream().and_then(Stream::poll) {
             match out {
@@ -196,7 +196,7 @@ impl Engine {
 
     // --- the end of a view ------------------------------------------------------------------
 
-    /// The view has ended: nothing is sent, ordered or delivered in it any more.
+    /// The view has ended: nothing is sent, ordered or delivered in it any more.
     pub(crate) fn freeze_stream(&mut self) {
         // What was delivered before stays delivered before.
         self.drain_stream();
@@ -205,14 +205,14 @@ impl Engine {
         }
     }
 
-    /// Where this node stands in its last view, and what it holds of that view's messages.
+    /// Where this node stands in its last view, and what it holds of that view's messages. R-168.
     pub(crate) fn holdings(&self) -> (u16, Holdings) {
         let Messages::Open(stream) = &self.messages else { return (0, Holdings::default()) };
         let index = self.view.as_ref().and_then(|view| self.index_in(view.id, &self.me()));
         (index.unwrap_or(0), stream.holdings())
     }
 
-    /// Begins to fetch what the plan asks of this node.
+    /// Begins to fetch what the plan asks of this node. R-169.
     pub(crate) fn recover_stream(&mut self, now: Instant, plan: &Plan) {
         let Some(lineage) = self.own_lineage(plan) else { return };
         let members = self.indices_of(&lineage.members);
@@ -244,7 +244,7 @@ impl Engine {
     }
 
     /// Ends the stream as the plan says: delivers the rest of its sequence, with the transitional
-    /// event at its place. What was not sent waits for the next view.
+    /// event at its place. What was not sent waits for the next view. R-160.
     pub(crate) fn close_stream(&mut self, plan: &Plan) {
         self.drain_stream();
         let messages = core::mem::replace(&mut self.messages, Messages::Waiting(Queue::default()));

@@ -21,7 +21,7 @@ pub struct Closed {
 
 impl Stream {
     /// Nothing is sent, ordered or delivered from now on; others are still given what they ask
-    /// for. R-22.
+    /// for. R-22. R-168.
     pub fn freeze(&mut self) {
         if self.phase == Phase::Open {
             self.phase = Phase::Frozen;
@@ -36,7 +36,7 @@ impl Stream {
     }
 
     /// Fetches what the plan needs from the members of the lineage, with flushes as usual. Another
-    /// ballot may bring another plan. R-26.
+    /// ballot may bring another plan. R-26. R-169.
     pub fn recover(&mut self, now: Instant, lineage: &[u16], plan: &[Ordered]) {
         let members = lineage.iter().copied();
         let members = members.filter(|member| usize::from(*member) < self.setup.members);
@@ -69,7 +69,7 @@ impl Stream {
     }
 
     /// The view is over: delivers the rest of its sequence. R-27. Of what [`Self::poll`] has not
-    /// given yet, frames are lost and deliveries come first.
+    /// given yet, frames are lost and deliveries come first. R-160.
     #[must_use]
     pub fn close(mut self, plan: &[Ordered], stable: u64) -> Closed {
         let mut end = End {

@@ -82,7 +82,7 @@ impl Stream {
     }
 
     /// The last global sequence that the frame tells of; `None` if it makes no sense. What made
-    /// sense before that is kept.
+    /// sense before that is kept. R-167.
     fn take_runs(&mut self, now: Instant, from: u16, order: &Order) -> Option<u64> {
         let mut first = order.first;
         let mut progress = false;

@@ -13,12 +13,12 @@ use cman_wire::frame::{Ack, Ask, Data, Frame, Order, Run};
 /// Members that pass units on at a time, about.
 const FORWARDERS: u64 = 3;
 
-/// Repeated acknowledgements without an effect after which others are asked.
+/// Repeated acknowledgements without an effect after which others are asked. R-165.
 const DOUBT_AFTER: u32 = 2;
 
 impl Stream {
     /// All input that there was has been handled: does what follows from it. [`Self::poll`] gives
-    /// what it is. Many inputs to a flush make few frames.
+    /// what it is. Many inputs to a flush make few frames. R-161.
     pub fn flush(&mut self, now: Instant) {
         match self.phase {
             Phase::Open => {
@@ -284,7 +284,7 @@ impl Stream {
     }
 
     /// Passes on to the coordinator the last unit of senders that it does not seem to hear: it
-    /// will ask for those before. Some members do, so that it is not flooded.
+    /// will ask for those before. Some members do, so that it is not flooded. R-166.
     fn forward(&mut self, now: Instant) {
         if self.store.has_all_ordered() {
             return self.unheard.clear();

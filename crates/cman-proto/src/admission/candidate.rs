@@ -98,7 +98,7 @@ impl Engine {
     /// the best candidate goes first, each next one half a token later. Alone, a node
     /// listens for a token more. All are compared by what they said last, this node too: whoever
     /// took itself for what it is by now, and the others for what they were, would go first, and so
-    /// would everybody.
+    /// would everybody..
     fn waited_enough(&mut self, now: Instant) -> bool {
         let timing = self.cfg.timing;
         let others = self.other_candidates(now);
@@ -124,7 +124,7 @@ impl Engine {
         listened && now.since(candidate.since) >= first + turn + alone
     }
 
-    /// Candidates heard both ways lately, and how strongly each speaks for itself.
+    /// Candidates heard both ways lately, and how strongly each speaks for itself. R-82h.
     fn other_candidates(&self, now: Instant) -> BTreeMap<MemberId, Preference> {
         let (limit, me) = (now.before(self.hello_window()), self.me());
         let patient = match &self.phase {
@@ -140,6 +140,7 @@ impl Engine {
             .collect()
     }
 
+    /// Asks those that it would propose whether they hear it. R-119.
     fn probe_candidates(&mut self, now: Instant) {
         let targets: BTreeMap<MemberId, bool> =
             self.other_candidates(now).into_keys().map(|id| (id, false)).collect();
@@ -166,7 +167,7 @@ impl Engine {
     }
 
     /// those that answered are proposed; who is heard but does not hear, or the
-    /// reverse, freezes nobody.
+    /// reverse, freezes nobody. R-119.
     fn look_at_probes(&mut self, now: Instant) {
         let patience = self.cfg.timing.share(15);
         let again = now + self.resend_after();

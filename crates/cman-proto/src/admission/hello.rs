@@ -85,18 +85,18 @@ impl Engine {
         nodes
     }
 
-    /// For how long a hello counts: four of them may be lost.
+    /// For how long a hello counts: four of them may be lost. R-120.
     pub(crate) fn hello_window(&self) -> Duration {
         self.cfg.timing.beat * 5 * self.crowd()
     }
 
-    /// By how much hellos are spaced out when very many say it.
+    /// By how much hellos are spaced out when very many say it. R-120.
     pub(crate) fn crowd(&self) -> u32 {
         1 + u32::try_from(self.heard.len() / GREETED_MAX).unwrap_or(0)
     }
 
     /// Says hello to all; every few times also one by one to configured nodes that are not
-    /// members, in case multicast does not pass.
+    /// members, in case multicast does not pass. R-120.
     pub(crate) fn say_hello(&mut self, now: Instant, count: u32, each: u32) {
         let hello = self.make_hello(now);
         self.said = Some(hello.clone());
@@ -173,6 +173,7 @@ impl Engine {
     }
 
     /// A member that is not coordinator passes strangers on that its coordinator may not hear.
+    ///
     fn member_hears_hello(&mut self, now: Instant, from: MemberId, via: Via, hello: Hello) {
         let Some(coordinator) = self.coordinator() else { return };
         if from == coordinator {
@@ -202,7 +203,7 @@ impl Engine {
     }
 
     /// A new life answers where the coordinator was: a port is bound once, so the coordinator is
-    /// gone. The first deputy proposes without it at once, each next one a little later.
+    /// gone. The first deputy proposes without it at once, each next one a little later. R-121.
     fn coordinator_restarted(&mut self, now: Instant, from: MemberId, coordinator: MemberId) {
         let Some(view) = &self.view else { return };
         let old = view.members.iter().find(|member| member.id == coordinator);
@@ -251,14 +252,14 @@ impl Engine {
         }
     }
 
-    /// A candidate that is being asked to come in proposes nothing itself for a while.
+    /// A candidate that is being asked to come in proposes nothing itself for a while. R-35.
     fn wait_to_be_taken_in(&mut self, now: Instant) {
         if let Phase::Candidate(candidate) = &mut self.phase {
             candidate.coordinator_since.get_or_insert(now);
         }
     }
 
-    /// Whether a node that said hello goes before this one, by what both said last.
+    /// Whether a node that said hello goes before this one, by what both said last. R-35.
     fn is_outranked_by(&self, from: &MemberId) -> bool {
         let Some(theirs) = self.heard.get(&from.node).filter(|heard| heard.from == *from) else {
             return false;

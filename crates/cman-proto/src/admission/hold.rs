@@ -81,7 +81,7 @@ impl Holds {
     }
 
     /// A new life of a node comes. A few in a row are a repair; more are a daemon that crashes
-    /// as it starts.
+    /// as it starts. R-124.
     pub(crate) fn restarted(&mut self, now: Instant, node: NodeId) {
         let record = self.0.entry(node).or_default();
         if now.since(record.restarted_at) > FORGIVEN_AFTER {
@@ -96,7 +96,7 @@ impl Holds {
         }
     }
 
-    /// An attempt to take a node in failed: the wait doubles from one second to a minute.
+    /// An attempt to take a node in failed: the wait doubles from one second to a minute. R-118.
     pub(crate) fn failed(&mut self, now: Instant, node: NodeId) {
         let record = self.0.entry(node).or_default();
         record.attempts += 1;
@@ -115,7 +115,7 @@ impl Holds {
     }
 
     /// The same for a view that is not quorate: there everybody is needed, and nobody is held off
-    /// for longer than `patience`.
+    /// for longer than `patience`. R-126.
     pub(crate) fn until_at_most(
         &self,
         now: Instant,

@@ -99,7 +99,7 @@ impl Wish {
 }
 
 impl Engine {
-    /// The coordinator hears a hello that fits its configuration.
+    /// The coordinator hears a hello that fits its configuration. R-125.
     pub(super) fn consider(&mut self, now: Instant, from: MemberId, hello: Hello) {
         let Some(view) = &self.view else { return };
         if let Some(known) = view.member_of_node(from.node).copied() {

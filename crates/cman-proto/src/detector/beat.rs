@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// Echoes in one frame. So a beat fits a datagram; where members differ so much that it takes
-/// more, each datagram is of use by itself.
+/// more, each datagram is of use by itself. R-111.
 const ECHOES_MAX: usize = 256;
 
 impl Engine {
     /// One beat to all; by unicast too where multicast does not pass or silence grows; through
-    /// relays where there are routes.
+    /// relays where there are routes. R-112.
     pub(crate) fn send_beat(&mut self, now: Instant) {
         self.count_lease(now);
         let timing = self.cfg.timing;
@@ -43,7 +43,7 @@ impl Engine {
     }
 
     /// The answer to an urgent member beat: a beat for this member alone. It carries the number of
-    /// the newest beat to all, so the member's grant counts from that one.
+    /// the newest beat to all, so the member's grant counts from that one. R-149.
     pub(super) fn answer_urgent(&mut self, now: Instant, to: MemberId) {
         if let Some(head) = self.beat_head(now, self.book.newest_beat(), false) {
             let beat = self.with_echo(&head, &to);
@@ -51,7 +51,7 @@ impl Engine {
         }
     }
 
-    /// A beat without its echoes.
+    /// A beat without its echoes. R-11.
     fn beat_head(&self, now: Instant, number: u64, urgent: bool) -> Option<Beat> {
         let late_limit = now.before(self.cfg.timing.share(30));
         let hub = self.hub()?;

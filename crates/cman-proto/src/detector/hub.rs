@@ -105,6 +105,7 @@ impl Engine {
         self.propose_without(now, &out, changes);
     }
 
+    /// A member lives, and may have granted something. R-113.
     pub(crate) fn on_member_beat(
         &mut self,
         now: Instant,
@@ -179,7 +180,7 @@ impl Engine {
     }
 
     /// The acting deputy proposes those that answered it, without a further wait; itself alone if
-    /// nobody did, which freezes nobody else.
+    /// nobody did, which freezes nobody else. R-151.
     pub(crate) fn propose_as_deputy(&mut self, now: Instant, silent: Duration) -> bool {
         let limit = now.before(self.cfg.timing.share(50));
         let Some(hub) = self.hub().filter(|hub| hub.acting) else { return false };

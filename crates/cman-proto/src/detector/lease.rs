@@ -20,6 +20,7 @@ impl Engine {
     }
 
     /// This node grants in this view: its basis is the newest, if quorum can rest on the grant.
+    ///
     pub(crate) fn takes_part(&mut self) {
         if self.votes.eligible {
             self.basis.epoch = self.my_epoch();
@@ -32,13 +33,13 @@ impl Engine {
         self.votes.eligible && self.book.settled()
     }
 
-    /// Whether this node may grant: it waited long enough, and did not give up its votes.
+    /// Whether this node may grant: it waited long enough, and did not give up its votes. R-145.
     pub(crate) fn may_grant(&self, now: Instant) -> bool {
         self.lease.may_grant(now) && !self.removed_self
     }
 
     /// This node had left with `remove`; a quorum that knows it again has installed this view. It
-    /// counts from now on, and promises as if it had granted.
+    /// counts from now on, and promises as if it had granted. R-147.
     pub(crate) fn readmit(&mut self, now: Instant) {
         if self.removed_self && self.votes.eligible {
             self.removed_self = false;
@@ -51,7 +52,7 @@ impl Engine {
     }
 
     /// Whether a lease that did run is less than half full, or ran out lately: then beats are
-    /// answered at once until it is full again.
+    /// answered at once until it is full again. R-149.
     pub(crate) fn runs_low(&self, now: Instant, end: Instant) -> bool {
         let lease = self.cfg.timing.lease;
         self.votes.eligible

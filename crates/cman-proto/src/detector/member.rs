@@ -29,7 +29,7 @@ const RELAY_AFTER: u32 = 30;
 /// How long, in hundredths of the token, a member waits for an acting deputy to propose.
 const DEPUTY_PATIENCE: u32 = 40;
 
-/// A relayed beat after the direct one is of no importance.
+/// A relayed beat after the direct one is of no importance. R-114.
 const RELAY_PAUSE: Duration = Duration::from_millis(50);
 
 impl Watch {
@@ -109,7 +109,7 @@ impl Engine {
 
     /// After how long a silence of the coordinator this node acts for it. The first few follow
     /// each other slowly enough to hear the one before; after them it is about half of the cluster
-    /// dying at once.
+    /// dying at once. R-90.
     fn deputy_delay(&self, watch: &Watch) -> Option<Duration> {
         let place = watch.place?;
         let slow = place.min(DEPUTIES_SLOW);
@@ -117,6 +117,7 @@ impl Engine {
         Some(self.cfg.timing.share(DEPUTY_AFTER + DEPUTY_STEP * slow + quick))
     }
 
+    /// Looks whether the coordinator is still in touch. R-12.
     pub(crate) fn tick_member(&mut self, now: Instant) {
         let timing = self.cfg.timing;
         let Some(coordinator) = self.coordinator().filter(|_| !self.coordinates()) else {
@@ -166,6 +167,7 @@ impl Engine {
         now >= wait && normal.watch.hubs.values().any(|seen| seen.answered < wait)
     }
 
+    /// Whether it is this deputy's turn. R-90.
     fn should_act(&self, now: Instant, silent: Duration) -> bool {
         let delay = self.normal().and_then(|normal| self.deputy_delay(&normal.watch));
         delay.is_some_and(|delay| silent >= delay)
@@ -199,7 +201,7 @@ impl Engine {
         self.become_candidate(now, timing.share(25));
     }
 
-    /// One beat to the coordinator, and to deputies that act for it.
+    /// One beat to the coordinator, and to deputies that act for it. R-114.
     fn beat_to_hubs(&mut self, now: Instant, coordinator: MemberId) {
         let timing = self.cfg.timing;
         let urgent = self.runs_low(now, self.lease.end());
@@ -224,7 +226,7 @@ impl Engine {
         }
     }
 
-    /// One member beat to one hub, with a grant if this node may give one.
+    /// One member beat to one hub, with a grant if this node may give one.
     pub(crate) fn send_member_beat(&mut self, now: Instant, hub: MemberId, urgent: bool) {
         let Some(view) = self.view.as_ref().map(|view| view.id) else { return };
         let may_grant = self.may_grant(now);
@@ -331,7 +333,7 @@ impl Engine {
     }
 
     /// The acting deputy steps back: the coordinator is in touch again, or one that stands before
-    /// it acts.
+    /// it acts. R-152.
     fn yield_hub(&mut self, now: Instant, from: MemberId, is_coordinator: bool) {
         let in_touch = self.cfg.timing.share(RELAY_AFTER);
         let outranked = seniority(&from) < seniority(&self.me());
@@ -360,7 +362,7 @@ impl Engine {
 
 impl Watch {
     /// The coordinator's beat came. A two-way path is proven by the echo of a beat to it, for the
-    /// moment when that was sent.
+    /// moment when that was sent. R-110.
     fn note(
         &mut self,
         me: MemberId,

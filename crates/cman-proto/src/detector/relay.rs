@@ -49,7 +49,7 @@ impl Routes {
         self.to.get(target).into_iter().flatten().map(|&(relay, _)| relay)
     }
 
-    /// Forgets what was of no use since `limit`.
+    /// Forgets what was of no use since `limit`. R-114.
     pub(crate) fn expire(&mut self, limit: Instant) {
         self.to.retain(|_, relays| {
             relays.retain(|&(_, used)| used >= limit);
@@ -116,6 +116,7 @@ impl Engine {
         }
     }
 
+    /// The first two that offer themselves are the relays. R-61r.
     pub(crate) fn on_hears(&mut self, now: Instant, from: MemberId, hears: &Hears) {
         if !self.is_my_view(hears.view) {
             return;
@@ -134,6 +135,7 @@ impl Engine {
         }
     }
 
+    /// What is for another is passed on, what is for this node is taken. R-62r.
     pub(crate) fn on_relay(&mut self, now: Instant, from: MemberId, via: Via, relay: Relay) {
         if matches!(via, Via::Relay(_)) || matches!(*relay.frame, Frame::Relay(_)) {
             return;

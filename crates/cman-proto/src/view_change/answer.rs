@@ -68,7 +68,7 @@ impl Engine {
     }
 
     /// A stranger proposes a view without the coordinator that this node is in touch with, perhaps
-    /// on an old hello of it: that would take it out of a working view.
+    /// on an old hello of it: that would take it out of a working view. R-116.
     fn is_captured_by(&self, now: Instant, proposer: MemberId, propose: &Propose) -> bool {
         let Some(normal) = self.normal() else { return false };
         let Some(coordinator) = self.coordinator() else { return false };
@@ -83,7 +83,7 @@ impl Engine {
         self.view.as_ref().is_some_and(|view| view.contains(id))
     }
 
-    /// Accepts: from now on nothing of the old view is sent, taken or delivered.
+    /// Accepts: from now on nothing of the old view is sent, taken or delivered.
     fn freeze(&mut self, now: Instant, from: MemberId, propose: Propose) {
         self.promised = Some(propose.ballot);
         self.freeze_stream();
@@ -255,6 +255,7 @@ impl Engine {
         }
     }
 
+    /// The promised ballot is decided; of another it would be no news. R-28.
     pub(crate) fn on_install(&mut self, now: Instant, from: MemberId, install: &Install) {
         if install.ballot.coordinator == from {
             self.install_recovered(now, install.ballot);

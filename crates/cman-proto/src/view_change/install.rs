@@ -56,7 +56,7 @@ impl Engine {
         self.open_stream(now);
     }
 
-    /// The others remember what this node's disk forgot: that it gave up its votes.
+    /// The others remember what this node's disk forgot: that it gave up its votes. R-145.
     fn learn_removed(&mut self) {
         if self.votes.returning.contains(self.me().node) && !self.removed_self {
             self.removed_self = true;

@@ -134,7 +134,7 @@ pub(super) fn tells(recover: &Recover, node: NodeId) -> bool {
 }
 
 /// The longest promise of any member to a hub that does not come along from the same view, and so
-/// does not vouch for the leases it gave out.
+/// does not vouch for the leases it gave out. R-85.
 fn longest_promise(flushes: &BTreeMap<MemberId, Flush>) -> Duration {
     let origins: BTreeMap<NodeId, Option<ViewId>> =
         flushes.iter().map(|(member, flush)| (member.node, flush.origin)).collect();
@@ -149,7 +149,7 @@ fn longest_promise(flushes: &BTreeMap<MemberId, Flush>) -> Duration {
 }
 
 /// The newest basis wins: any two quorums that follow each other share a member that granted in
-/// both, and its basis is the newest.
+/// both, and its basis is the newest. R-144.
 fn merged_basis(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>) -> Basis {
     let newest = flushes.values().map(|flush| &flush.basis).max_by_key(|basis| basis.epoch);
     let mut basis = newest.cloned().unwrap_or_default();

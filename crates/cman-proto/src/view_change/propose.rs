@@ -15,7 +15,7 @@ use crate::{
     phase::{Changes, Frozen, Pending, Phase, Proposer, Role},
 };
 
-/// What a proposal is made of.
+/// What a proposal is made of. R-36.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub members: Vec<Member>,
@@ -84,7 +84,7 @@ impl Engine {
         self.advance(now);
     }
 
-    /// The highest wire version that all members speak, as far as they said hello.
+    /// The highest wire version that all members speak, as far as they said hello. R-115.
     fn common_wire(&self, members: &[Member]) -> u8 {
         let spoken = |member: &Member| {
             let heard = self.heard.get(&member.id.node).filter(|heard| heard.from == member.id);
@@ -408,6 +408,7 @@ impl Engine {
     }
 
     /// Proposes again, with a new epoch, without those that did not answer or refused.
+    ///
     fn propose_again(&mut self, now: Instant, out: &BTreeSet<MemberId>, reason: Reason) {
         let Phase::Frozen(frozen) = &self.phase else { return };
         let propose = frozen.propose.clone();
