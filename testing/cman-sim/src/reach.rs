@@ -53,7 +53,7 @@ places! {
     Deliveries, 1_000_000, "messages delivered";
     GroupEvents, 100_000, "events of groups that clients were told";
     WithoutOrder, 100, "messages without order record recovered";
-    Holes, 20, "views that ended with a hole that nobody could fill";
+    Holes, 50, "views that ended with a hole that nobody could fill";
     RecordsLost, 50, "deliveries whose order record was lost with the coordinator";
     AfterTransition, 100, "messages delivered after the transitional event";
     Laggards, 20, "members put out for falling behind";
@@ -77,8 +77,8 @@ places! {
     Dropped, 1, "datagrams dropped by a full socket buffer";
     ForgottenPromises, 20, "voters that changed sides within a lease";
     CutOffAtOnce, 20, "members cut off at the moment of a proposal";
-    TakenOver, 20, "newcomers taken over while the lease they were told of lasts";
-    OlderBasis, 20, "restarted voters among those with an older basis";
+    TakenOver, 15, "newcomers taken over while the lease they were told of lasts";
+    OlderBasis, 8, "restarted voters among those with an older basis";
     ReturnsInHalves, 20, "removed nodes back in two halves";
     Twins, 20, "second nodes with the id of a member";
     LateHellos, 20, "joins whose hellos came later";

@@ -22,12 +22,12 @@ const GROUPS: u64 = 64;
 const PROCESSES: usize = 6;
 
 /// How long they do, and the time between two things that processes do.
-const SPAN: Duration = Duration::from_secs(60);
+const SPAN: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(2);
 
 /// One in so many steps a process dies, and a node leaves or dies.
 const DEATH: u64 = 100;
-const DEPARTURE: u64 = 3000;
+const DEPARTURE: u64 = 1500;
 
 /// Events that must have been compared at least, so that the scenario proves something.
 const COMPARED_MIN: u64 = 100_000;

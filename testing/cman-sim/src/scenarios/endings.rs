@@ -7,13 +7,15 @@ use super::{
     Scenario,
     hearing::{
         heard, heard_in_order, moment, none_heard, nothing_installed, paths, say, stats,
-        wait_heard, wait_recovery,
+        wait_heard, wait_stage,
     },
     stage::{coordinator, expect, heal, others, settle, token, wait_together},
 };
 use crate::{
     checkers::messages::{Key, Phase},
+    clock::nanos,
     cluster::Cluster,
+    host::Stage,
     network::Quality,
     reach::Place,
     triggers::{Blow, Point},
@@ -196,7 +198,7 @@ fn early_recovered(world: &mut World) -> Check {
     let key = say(world, sender, 100)?;
     wait_heard(world, SOON, &have, key)?;
     world.crash(sender);
-    wait_recovery(world, token(world) * 2, &[first])?;
+    wait_stage(world, token(world) * 2, &[first], Stage::Recover)?;
     world.run_for(token(world) / 2)?;
     nothing_installed(world, "two members lack a message")?;
     // Now only the dead have it.
@@ -213,8 +215,10 @@ fn early_free(world: &mut World) -> Check {
     world.network.cut_data(late);
     let key = say(world, sender, 100)?;
     wait_heard(world, SOON, &[first, sender, a, b], key)?;
+    // They no longer wait for it with what they send (R-55o).
+    world.run_for(SOON * 4)?;
     world.crash_together(&[first, sender]);
-    wait_recovery(world, token(world) * 3, &[a, b, late])?;
+    wait_stage(world, token(world) * 3, &[a, b, late], Stage::Recover)?;
     none_heard(world, &[late], key, "its data socket is dead")?;
     world.network.mend_data(late);
     wait_together(world, token(world) * 2, &[a, b, late])?;
@@ -226,11 +230,8 @@ fn early_free(world: &mut World) -> Check {
 
 fn deaf_flush(world: &mut World) -> Check {
     let (first, rest) = cast(world);
-    let [sender, a, b, slow] = named(&rest)?;
-    // As long as one cannot fetch what it lacks, the view does not end.
-    world.network.cut_data(slow);
-    let before = say(world, sender, 100)?;
-    wait_heard(world, SOON, &[first, sender, a, b], before)?;
+    let [a, b, sender, slow] = named(&rest)?;
+    let left = [a, b, sender, slow];
     let sent = stats(world, sender).sent_units;
     let key = say(world, sender, 100)?;
     moment(world, SOON, "it is sent", |world| stats(world, sender).sent_units > sent)?;
@@ -242,15 +243,17 @@ fn deaf_flush(world: &mut World) -> Check {
     let said = world.now;
     world.crash(first);
     world.network.quality = usual;
-    wait_recovery(world, token(world) * 13 / 10, &[sender, a, b, slow])?;
-    let arrives = said + crate::clock::nanos(away + SOON);
+    wait_stage(world, token(world) * 13 / 10, &left, Stage::Flush)?;
+    // The others have answered; they wait for one whose answers get lost.
+    let lost = paths(&[slow], &[a, b, sender]);
+    world.cut(&lost);
+    let arrives = said + nanos(away + SOON);
     world.run_until(arrives)?;
-    nothing_installed(world, "one member still lacks a message")?;
-    none_heard(world, &[sender, a, b, slow], key, "nothing is delivered while a view ends")?;
-    world.network.mend_data(slow);
-    let left = [sender, a, b, slow];
-    wait_together(world, token(world), &left)?;
-    heard_in_order(world, &left, &[before, key])?;
+    nothing_installed(world, "one member has not answered")?;
+    none_heard(world, &left, key, "nothing is delivered while a view ends")?;
+    world.mend(&lost);
+    wait_together(world, token(world) / 2, &left)?;
+    heard_in_order(world, &left, &[key])?;
     let unordered = left.iter().all(|&host| heard(world, host, key).all(|h| h.number == 0));
     expect(world, unordered, "the order record that came too late counts for nothing")?;
     heal(world)
@@ -281,7 +284,7 @@ fn skip_then_meet(world: &mut World) -> Check {
     let counted = world.reach.count(Place::Holes) - holes;
     expect(world, counted == 1, format!("{counted} holes planned for, not one"))?;
     world.mend(&paths(&[holder], &lack));
-    wait_recovery(world, token(world) * 2, &left)?;
+    wait_stage(world, token(world) * 2, &left, Stage::Recover)?;
     nothing_installed(world, "the proposer is dead")?;
     none_heard(world, &[quick, slow], behind, "nothing is delivered while a view ends")?;
     world.network.mend_data(slow);

@@ -63,19 +63,21 @@ pub(super) fn wait_heard(world: &mut World, within: Duration, hosts: &[usize], k
     moment(world, within, &what, |world| all_heard(world, hosts, key))
 }
 
-/// Waits for the moment at which a proposer of these asks all to fetch what the plan says; who.
-pub(super) fn wait_recovery(
+/// Waits for the moment at which one of these asks all what they hold (or, later in a view change,
+/// to fetch what the plan says); who.
+pub(super) fn wait_stage(
     world: &mut World,
     within: Duration,
     hosts: &[usize],
+    stage: Stage,
 ) -> Result<usize, Violation> {
     let before: Vec<_> = world.hosts.iter().map(|host| host.proposing).collect();
     let begun = |world: &World, host: usize| {
         let now = world.hosts[host].proposing;
-        now != before[host] && now.is_some_and(|(_, stage)| stage == Stage::Recover)
+        now != before[host] && now.is_some_and(|(_, at)| at == stage)
     };
     let any = |world: &World| hosts.iter().copied().find(|&host| begun(world, host));
-    moment(world, within, "a plan is sent", |world| any(world).is_some())?;
+    moment(world, within, "a view change comes so far", |world| any(world).is_some())?;
     any(world).ok_or_else(|| Violation::new("scenario", &[], "nobody proposes".to_owned()))
 }
 
