@@ -14,8 +14,9 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Chunks that may wait for the disk.
-const QUEUE_MAX: usize = 64;
+/// Chunks that may wait for the disk: 30 MB, so that a disk that hangs for a second is no gap at the
+/// rates at which things go wrong.
+const QUEUE_MAX: usize = 512;
 const STACK_BYTES: usize = 128 << 10;
 
 /// Starts a thread that writes what it is sent to a new file of mode 0600. It ends when the sender

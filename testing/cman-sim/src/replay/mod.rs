@@ -12,7 +12,7 @@ mod tests;
 
 pub use report::{list, report};
 
-use cman_node::{Lane, Node, Session};
+use cman_node::{GroupRequest, Lane, Node, Session};
 use cman_record::{Described, Entry, ReadError, Reader, Record, SetupError};
 use cman_types::Instant;
 use cman_wire::HEADER_SIZE;
@@ -258,7 +258,6 @@ impl Replay {
     }
 
     fn request(&mut self, at: Instant, record: &Record<'_>) -> bool {
-        use cman_node::GroupRequest;
         let (session, request): (Session, _) = match record.clone() {
             Record::Join { session, pid, group } => {
                 (session, GroupRequest::Join { group: group.into_owned(), pid })
