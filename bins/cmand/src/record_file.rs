@@ -14,8 +14,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-/// Chunks that may wait for the disk: 30 MB, so that a disk that hangs for a second is no gap at the
-/// rates at which things go wrong.
+/// Chunks that may wait for the disk: 30 MB, so that a disk that hangs for a second makes no gap at
+/// the rates at which things go wrong.
 const QUEUE_MAX: usize = 512;
 const STACK_BYTES: usize = 128 << 10;
 
