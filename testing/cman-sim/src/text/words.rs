@@ -268,3 +268,50 @@ fn group(view: ViewId, (sender, from, last): (u16, u64, u64), names: &Names<'_>)
     let count = u32::try_from(last.saturating_sub(from) + 1).unwrap_or(u32::MAX);
     units(view, Run { sender, from, count }, names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_is_told_in_short() {
+        let told = |line: &str| told(line).unwrap_or_default();
+        let installs = "n1 installs e1764000005 [1, 2]: view 1764000005 installed: members 1,2; \
+                        coordinator 1; node 3 was put out (silent for 2004 ms, found by node 1); \
+                        answers took 0 ms, recovery 1 ms";
+        assert_eq!(told(installs), "n1 installs e5: node 3 was put out");
+        assert_eq!(told("n1 starts as n1/i5/abcdef, state Intact"), "n1 starts");
+        assert_eq!(
+            told("n2 notes: coordinator 1 is silent; this node"),
+            "n2 notes: coordinator 1 is silent"
+        );
+        assert_eq!(
+            told("n2 warns: node 3 is held off for 941 ms: it"),
+            "n2 warns: node 3 is held off"
+        );
+        assert_eq!(told("n3 inquorate, 1 of 2: quorum lost: 1 of 3"), "n3 inquorate");
+        assert_eq!(told("n3 ends: Crashed"), "n3 ends: Crashed");
+        assert_eq!(told("n3 sends [Propose] e7"), "");
+    }
+
+    #[test]
+    fn units_are_named_by_their_senders() {
+        let view = ViewId {
+            epoch: Epoch(EPOCH_BEGIN + 4),
+            coordinator: cman_types::MemberId {
+                node: NodeId::new(1).unwrap(),
+                incarnation: cman_types::Incarnation(1),
+                salt: cman_types::Salt::default(),
+            },
+        };
+        let names = |_, index: u16| NodeId::new(u32::from(index)).filter(|node| node.get() < 3);
+        let run = |sender, count| Run { sender, from: 7, count };
+        assert_eq!(units(view, run(2, 1), &names), "n2/7");
+        assert_eq!(units(view, run(2, 3), &names), "n2/7-9");
+        assert_eq!(units(view, run(5, 1), &names), "?5/7");
+        assert_eq!(placed(view, &Ordered { first: 0, run: run(1, 1) }, &names), "-:n1/7");
+        assert_eq!(placed(view, &Ordered { first: 3, run: run(1, 1) }, &names), "3:n1/7");
+        assert_eq!(group(view, (1, 4, 6), &names), "n1/4-6");
+        assert_eq!(super::view(view), "e4/n1");
+    }
+}
