@@ -32,7 +32,7 @@ pub struct Engine {
     pub(crate) wire_version: u8,
     pub(crate) installed_at: Instant,
     pub(crate) changes: u64,
-    /// When a view was installed last that left somebody out who may have held a lease.
+    /// When a view was installed last before which somebody was lost who may have held a lease.
     pub(crate) parted_at: Option<Instant>,
     /// Highest ballot answered.
     pub(crate) promised: Option<ViewId>,
@@ -524,11 +524,8 @@ impl Engine {
 
     /// Hands a frame to whom it concerns, if its sender may speak here. R-104.
     fn dispatch(&mut self, now: Instant, from: MemberId, via: Via, frame: Frame) {
-        if matches!(self.phase, Phase::Ended) || !self.cfg.knows(from.node) {
-            return;
-        }
-        // Another holder of our id is heard only when it refuses us.
-        if from.node == self.me().node && !matches!(frame, Frame::Refuse(_)) {
+        let is_peer = self.cfg.knows(from.node) && from.node != self.me().node;
+        if matches!(self.phase, Phase::Ended) || !is_peer {
             return;
         }
         match frame {

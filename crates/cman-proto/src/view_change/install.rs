@@ -91,10 +91,13 @@ impl Engine {
         let proven = |id: &MemberId| propose.gone.contains(id) || named.contains(id.node);
         let lost: Vec<MemberId> =
             old.iter().flat_map(|view| view.ids()).filter(|id| !proven(id)).collect();
-        if !lost.is_empty() {
+        let origin = old.map(|view| view.id);
+        // Members of another view may have lost somebody a moment ago.
+        let met =
+            plan.lineages.iter().any(|other| other.origin.is_some() && other.origin != origin);
+        if met || !lost.is_empty() {
             self.parted_at = Some(now);
         }
-        let origin = old.map(|view| view.id);
         let leases = plan.lineages.iter().find(|lineage| lineage.origin == origin);
         let handover = Handover {
             lost: &lost,

@@ -25,6 +25,13 @@ pub(crate) struct Draft {
     pub changes: Changes,
 }
 
+/// Sorts, and of several lives of a node keeps the newest: who began last lives.
+fn name_each_node_once(members: &mut Vec<Member>) {
+    members.sort_unstable_by_key(|member| core::cmp::Reverse(member.id));
+    members.dedup_by_key(|member| member.id.node);
+    members.reverse();
+}
+
 impl Engine {
     /// Proposes the current view without some of its members.
     pub(crate) fn propose_without(
@@ -44,8 +51,7 @@ impl Engine {
         if !draft.members.iter().any(|member| member.id == me.id) {
             draft.members.push(me);
         }
-        draft.members.sort_unstable_by_key(|member| member.id);
-        draft.members.dedup_by_key(|member| member.id.node);
+        name_each_node_once(&mut draft.members);
         let ballot = ViewId { epoch: self.epochs.seen.next(), coordinator: me.id };
         self.saw_epoch(ballot.epoch);
         self.promised = Some(ballot);
@@ -444,5 +450,25 @@ impl Engine {
             changes,
         };
         self.start_ballot(now, draft);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cman_types::{Incarnation, NodeId, Salt};
+
+    fn member(node: u32, incarnation: u64) -> Member {
+        let node = NodeId::new(node).unwrap();
+        let id = MemberId { node, incarnation: Incarnation(incarnation), salt: Salt::default() };
+        Member { id, address: ([10, 0, 0, 1], 5405).into() }
+    }
+
+    /// it answered, died and came back while a ballot was prepared.
+    #[test]
+    fn the_newest_life_of_a_node_is_proposed() {
+        let mut members = vec![member(3, 1), member(1, 8), member(2, 7), member(1, 9)];
+        name_each_node_once(&mut members);
+        assert_eq!(members, [member(1, 9), member(2, 7), member(3, 1)]);
     }
 }
