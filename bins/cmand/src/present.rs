@@ -136,7 +136,8 @@ fn quorum(at: Instant, status: &node::Status) -> QuorumStatus {
     let lease_end = status.lease_end.filter(|end| status.quorate && *end > now.max(at));
     QuorumStatus {
         quorate: lease_end.is_some(),
-        votes: status.votes,
+        // Those of the last view are no longer here.
+        votes: if is_in_view(status) { status.votes } else { 0 },
         expected_votes: status.expected_votes,
         needed: status.needed,
         lease_ms_left: lease_end.map(|end| milliseconds(end.since(now))),
@@ -233,4 +234,24 @@ fn wall_ns(at: Instant, then: Instant) -> u64 {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::tests::status;
+
+    #[test]
+    fn who_is_in_no_view_has_no_votes() {
+        const NOW: Instant = Instant::from_nanos(1_000_000_000);
+        let mut status = status(5, 3);
+        let votes = |status: &node::Status| (view(NOW, status), quorum(NOW, status).votes);
+        status.state = node::State::Joining;
+        assert_eq!(votes(&status), (None, 0));
+        for state in [node::State::Member, node::State::Leaving] {
+            status.state = state;
+            let (view, votes) = votes(&status);
+            assert_eq!((view.map(|view| view.epoch.0), votes), (Some(5), 3));
+        }
+    }
 }
