@@ -66,8 +66,11 @@ fn processor_ns(pid: u32) -> Result<u64> {
     Ok(total)
 }
 
-/// Resident memory of a process.
-fn resident_mib(pid: u32) -> Result<f64> {
+/// Resident memory of a process, in MiB.
+///
+/// # Errors
+/// When it is gone.
+pub fn resident_mib(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).context("the daemon is gone")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok());

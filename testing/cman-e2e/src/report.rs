@@ -124,6 +124,14 @@ impl Event {
         serde_json::from_value(self.fields.get("members")?.clone()).ok()
     }
 
+    /// Why a node came or went, of a `view` event with which it did.
+    #[must_use]
+    pub fn reason_of(&self, node: u32) -> Option<&str> {
+        let reasons = self.fields.get("reasons")?.as_array()?;
+        let of_it = reasons.iter().find(|reason| reason["node"].as_u64() == Some(node.into()))?;
+        of_it["reason"].as_str()
+    }
+
     /// Whether the node is now quorate, of a `quorum` event.
     #[must_use]
     pub fn quorate(&self) -> Option<bool> {

@@ -2,8 +2,8 @@
 
 use crate::{
     cases::{
-        Scale, failure, formation, idle, leave, partition, paths, restart, restless, stalls, storm,
-        strangers,
+        Scale, failure, formation, hold_back, idle, leave, partition, paths, restart, restless,
+        slow, stalls, storm, strangers,
     },
     corosync,
     figure::Figure,
@@ -25,7 +25,7 @@ pub struct Row {
 }
 
 /// All rows.
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 19] = [
     Row {
         name: "formation",
         promise: "3, 16, 32 daemons started together: one quorate view within 2, 4, 8 s, at most \
@@ -94,6 +94,21 @@ pub const ROWS: [Row; 17] = [
         promise: "stopped for half a token: nothing; for 10 s: out once, back once, honest first",
         run: stalls_row,
         timed: false,
+    },
+    Row {
+        name: "asleep",
+        promise: "member or coordinator stopped for half a token while all send: no view change, \
+                  messages flow within 100 ms of its waking, nothing lost",
+        run: asleep_row,
+        timed: true,
+    },
+    Row {
+        name: "held-back",
+        promise: "20 MB/s; a member's daemon stopped for half a token, one stopped for longer than \
+                  the repair buffer lasts, a client stopped: others keep 80 % of their rate after a \
+                  second, memory bounded, who falls behind goes alone and for that reason",
+        run: held_back_row,
+        timed: true,
     },
     Row {
         name: "restless",
@@ -170,6 +185,19 @@ fn stalls_row(scale: &Scale) -> Result<Vec<Figure>> {
     let mut figures = stalls::short(scale)?;
     figures.extend(stalls::long(scale, false)?);
     figures.extend(stalls::long(scale, true)?);
+    Ok(figures)
+}
+
+fn asleep_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = slow::member_stopped(scale)?;
+    figures.extend(slow::coordinator_stopped(scale)?);
+    Ok(figures)
+}
+
+fn held_back_row(scale: &Scale) -> Result<Vec<Figure>> {
+    let mut figures = hold_back::member_stopped(scale, hold_back::FAST)?;
+    figures.extend(hold_back::member_left_behind(scale, hold_back::FAST)?);
+    figures.extend(hold_back::client_stopped(scale, hold_back::FAST)?);
     Ok(figures)
 }
 

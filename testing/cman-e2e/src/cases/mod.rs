@@ -18,10 +18,12 @@
 //! | [`soak`] | the same with messages from all nodes |
 //! | [`one_bad_path`] | a path cut one way while messages flow |
 //! | [`slow`] | a daemon that sleeps while messages flow |
+//! | [`hold_back`] | a daemon or a client that sleeps while much is said |
 //! | [`idle`] | what doing nothing costs |
 
 pub mod failure;
 pub mod formation;
+pub mod hold_back;
 pub mod idle;
 pub mod leave;
 pub mod one_bad_path;

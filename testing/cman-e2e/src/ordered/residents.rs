@@ -44,8 +44,21 @@ impl Residents {
     /// # Errors
     /// When that takes longer.
     pub fn wait_together(&self, cluster: &Cluster, bound: Duration) -> Result<Duration> {
-        let together = |one: &Resident| one.members() == self.0.len();
-        cluster.wait_until("a group of all", bound, |_| Ok(self.0.iter().all(together)))
+        self.wait(cluster, "a group of all", bound, |one| one.members() == self.0.len())
+    }
+
+    /// Waits until something holds for each.
+    ///
+    /// # Errors
+    /// When that takes longer.
+    pub fn wait(
+        &self,
+        cluster: &Cluster,
+        what: &str,
+        bound: Duration,
+        holds: impl Fn(&Resident) -> bool,
+    ) -> Result<Duration> {
+        cluster.wait_until(what, bound, |_| Ok(self.0.iter().all(&holds)))
     }
 
     /// Ends sending, and waits until all that was sent has come back and nothing more comes. All

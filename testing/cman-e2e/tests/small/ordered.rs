@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use cman_client::groups::Reason;
 use cman_e2e::{
     built,
-    cases::{Scale, one_bad_path, slow, soak},
+    cases::{Scale, hold_back, one_bad_path, slow, soak},
     cluster::Cluster,
     conf::Conf,
     figure::check_all,
@@ -102,6 +102,29 @@ fn a_member_that_sleeps_for_half_a_token() -> Result<()> {
 fn the_coordinator_sleeps_for_half_a_token() -> Result<()> {
     let _turn = turn::shared()?;
     check_all(&slow::coordinator_stopped(&Scale::short())?)
+}
+
+/// 20 MB/s of all together: `CMAN_LONG=1`; a fifth of it otherwise.
+fn much() -> Load {
+    if env::var_os("CMAN_LONG").is_some() { hold_back::FAST } else { hold_back::SLOW }
+}
+
+#[test]
+fn a_member_that_sleeps_holds_nobody_back() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&hold_back::member_stopped(&Scale::short(), much())?)
+}
+
+#[test]
+fn who_falls_behind_the_repair_buffer_is_put_out_for_it() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&hold_back::member_left_behind(&Scale::short(), hold_back::FAST)?)
+}
+
+#[test]
+fn a_client_that_stops_reading_goes_alone() -> Result<()> {
+    let _turn = turn::alone()?;
+    check_all(&hold_back::client_stopped(&Scale::short(), hold_back::FAST)?)
 }
 
 /// Ten minutes of it: `CMAN_SOAK_SECONDS=600`; another schedule: `CMAN_SOAK_SEED=7`.

@@ -7,8 +7,8 @@ use super::{
     Scenario,
     hearing::{heard, heard_in_order, moment, none_heard, say, stats, wait_heard},
     stage::{
-        coordinator, expect, few_views, heal, member, nothing_changed, others, settle, token,
-        until, wait_together,
+        all_claim, coordinator, expect, few_views, heal, member, nothing_changed, others, settle,
+        token, until, wait_together,
     },
 };
 use crate::{
@@ -145,6 +145,8 @@ fn laggard(world: &mut World) -> Check {
     kept_hearing(world, &rest_of, since, token(world) / 10)?;
     let told = world.reach.count(Place::Laggards) - before;
     expect(world, told == 1, format!("put out for lagging {told} times, not once"))?;
+    // It was not silent, so its lease has to run out first (decision 0005).
+    until(world, token(world), "the others act", |world| all_claim(world, &rest_of))?;
     world.network.mend_data(lost);
     heal(world)?;
     rest(world)
