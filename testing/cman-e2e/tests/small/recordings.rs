@@ -69,7 +69,10 @@ fn recorded_daemons_are_replayed_to_the_same_outputs() -> Result<()> {
         recordings.push((number, start(cluster.node_mut(number)?, 1)?));
     }
     cluster.wait_formed(&[1, 2, 3], FORMED_MAX)?;
+    // So that something has to be asked for.
+    cluster.lab_mut().loss(1, 2, 20.0)?;
     messages(&cluster, &[1, 2, 3])?;
+    cluster.lab_mut().heal()?;
     cluster.node_mut(3)?.kill()?;
     cluster.wait_formed(&[1, 2], FORMED_MAX)?;
     messages(&cluster, &[1, 2])?;
