@@ -21,7 +21,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     chat(groups, &GroupName::new(name.as_bytes())?, read_lines(), &mut io::stdout()).await
 }
 
-/// Shows which groups there are; says the lines, and shows what is said, until there are no more lines and all has come back.
+/// Shows which groups there are; says the lines, and shows what is said, until there are no more
+/// lines and all has come back.
 pub(crate) async fn chat(
     mut groups: Groups,
     group: &GroupName,

@@ -221,7 +221,7 @@ impl Node {
         self.tell_quorum(now);
     }
 
-    /// Puts a frame into the datagrams for its destination and lane.
+    /// Puts a frame into the datagrams for its destination and lane.
     fn address(&self, to: To, frame: Frame, batches: &mut Batches) {
         let receiver = match to {
             To::Member(id) => Some(id.node),

@@ -110,8 +110,8 @@ impl Groups {
         self.ask(Request::GroupMembers { group: group.clone() }).and_then(talk::members)
     }
 
-    /// All groups of the cluster that have members, with these, ascending: as of one moment, whether
-    /// this process is in any of them or not.
+    /// All groups of the cluster that have members, with these, ascending: as of one moment, and
+    /// whether this process is in any of them or not.
     ///
     /// # Errors
     /// When there is no answer.
