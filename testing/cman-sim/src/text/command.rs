@@ -11,9 +11,9 @@ use crate::{
 /// A command. Hosts count from 0, nodes in the text from 1.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Command {
-    Nodes(usize),
-    Hosts(usize),
+    Begin { count: usize, started: bool, seed: u64 },
     Newer(usize),
+    Config { host: usize, version: u64 },
     Start(Vec<usize>),
     Crash(Vec<usize>),
     Stall(usize, Duration),
@@ -41,9 +41,11 @@ impl Command {
     pub(super) fn parse(line: &str) -> Result<Self, String> {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
-            ["nodes", count] => number(count).map(Self::Nodes),
-            ["hosts", count] => number(count).map(Self::Hosts),
+            [word @ ("nodes" | "hosts"), count, seed @ ..] => begin(*word == "nodes", count, seed),
             ["newer", node] => host(node).map(Self::Newer),
+            ["config", node, version] => {
+                Ok(Self::Config { host: host(node)?, version: count_of(version)? })
+            }
             ["start", nodes @ ..] => hosts(nodes).map(Self::Start),
             ["crash", nodes @ ..] => hosts(nodes).map(Self::Crash),
             ["stall", node, time] => Ok(Self::Stall(host(node)?, span(time)?)),
@@ -76,6 +78,10 @@ fn number(word: &str) -> Result<usize, String> {
     word.parse().map_err(|_| format!("a number expected, not `{word}`"))
 }
 
+fn count_of(word: &str) -> Result<u64, String> {
+    word.parse().map_err(|_| format!("a number expected, not `{word}`"))
+}
+
 fn host(word: &str) -> Result<usize, String> {
     number(word)?.checked_sub(1).ok_or_else(|| "nodes count from 1".to_owned())
 }
@@ -94,6 +100,15 @@ fn span(word: &str) -> Result<Duration, String> {
         return parse(digits).map(Duration::from_millis);
     }
     parse(word.strip_suffix('s').ok_or_else(wrong)?).map(Duration::from_secs)
+}
+
+fn begin(started: bool, count: &str, seed: &[&str]) -> Result<Command, String> {
+    let seed = match seed {
+        [] => 1,
+        ["seed", seed] => count_of(seed)?,
+        _ => return Err("a number of nodes expected, and perhaps `seed N`".to_owned()),
+    };
+    Ok(Command::Begin { count: number(count)?, started, seed })
 }
 
 fn send(host: usize, options: &[&str]) -> Result<Command, String> {
@@ -166,7 +181,9 @@ mod tests {
     #[test]
     fn commands_are_read() {
         let read = |line| Command::parse(line).unwrap();
-        assert_eq!(read("nodes 3"), Command::Nodes(3));
+        let begin = |started, seed| Command::Begin { count: 3, started, seed };
+        assert_eq!(read("nodes 3"), begin(true, 1));
+        assert_eq!(read("hosts 3 seed 7"), begin(false, 7));
         assert_eq!(read("crash 1 3"), Command::Crash(vec![0, 2]));
         assert_eq!(read("stall 2 500ms"), Command::Stall(1, Duration::from_millis(500)));
         let send = Command::Send { host: 0, count: 2, size: 9, safe: true };

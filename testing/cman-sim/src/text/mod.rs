@@ -6,9 +6,10 @@
 //!
 //! | command | what it does |
 //! |---|---|
-//! | `nodes N` | a cluster of N nodes, started, whole and quiet |
+//! | `nodes N [seed S]` | a cluster of N nodes, started, whole and quiet; the seed decides chance |
 //! | `hosts N` | the same, with no node started |
 //! | `newer N` | from its next start on, the node says that it speaks the next wire version as well |
+//! | `config N V` | from its next start on, the node has this version of the configuration |
 //! | `start N ..`, `crash N ..` | starts daemons; kills them |
 //! | `stall N SPAN` | the node processes nothing for so long |
 //! | `leave N`, `remove N`, `kill N M` | the node leaves; gives up its votes as well; puts another one out |

@@ -49,9 +49,8 @@ impl Player {
     /// # Errors
     /// A sentence: the command makes no sense here.
     pub(super) fn play(&mut self, command: &Command) -> Result<Vec<String>, String> {
-        if let Command::Nodes(count) | Command::Hosts(count) = command {
-            let started = matches!(command, Command::Nodes(_));
-            return self.begin(*count, started);
+        if let Command::Begin { count, started, seed } = command {
+            return self.begin(*count, *started, *seed);
         }
         let world = self.world.as_mut().ok_or("`nodes N` or `hosts N` comes first")?;
         let count = world.hosts.len();
@@ -70,11 +69,11 @@ impl Player {
         Ok(taken(world))
     }
 
-    fn begin(&mut self, count: usize, started: bool) -> Result<Vec<String>, String> {
+    fn begin(&mut self, count: usize, started: bool, seed: u64) -> Result<Vec<String>, String> {
         if !(1..=NODES_MAX).contains(&count) {
             return Err(format!("1 to {NODES_MAX} nodes are possible"));
         }
-        let mut world = World::new(Cluster::plain(count), Options::quiet(1));
+        let mut world = World::new(Cluster::plain(count), Options::quiet(seed));
         world.script = Some(Script::default());
         if started {
             form(&mut world).map_err(|violation| format!("broken: {violation}"))?;
@@ -107,6 +106,7 @@ fn hosts(command: &Command) -> Vec<usize> {
             hosts.clone()
         }
         Command::Newer(host)
+        | Command::Config { host, .. }
         | Command::Stall(host, _)
         | Command::Leave { host, .. }
         | Command::Send { host, .. } => {
@@ -122,7 +122,12 @@ fn hosts(command: &Command) -> Vec<usize> {
 
 fn act(world: &mut World, command: &Command) -> Check {
     match command {
-        Command::Newer(host) => newer(world, *host),
+        Command::Newer(host) => configure(world, *host, |cluster, node| cluster.newer.push(node)),
+        Command::Config { host, version } => {
+            configure(world, *host, |cluster, _| cluster.config_version = *version);
+            // The checkers do not look at who does not belong here.
+            world.hosts[*host].observed = false;
+        }
         Command::Start(hosts) => hosts.iter().for_each(|&host| world.start(host)),
         Command::Crash(hosts) => world.crash_together(hosts),
         Command::Stall(host, span) => world.stall(*host, *span),
@@ -152,12 +157,10 @@ fn act(world: &mut World, command: &Command) -> Check {
     world.failure()
 }
 
-/// The next life of a host says that it speaks the next wire version, too.
-fn newer(world: &mut World, host: usize) {
+/// From its next life on a host has another configuration.
+fn configure(world: &mut World, host: usize, change: impl FnOnce(&mut Cluster, NodeId)) {
     let host = &mut world.hosts[host];
-    let mut cluster = Cluster::clone(&host.cluster);
-    cluster.newer.push(host.node);
-    host.cluster = Rc::new(cluster);
+    change(Rc::make_mut(&mut host.cluster), host.node);
 }
 
 fn order(world: &mut World, host: usize, order: Order) {
