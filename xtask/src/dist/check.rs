@@ -1,11 +1,12 @@
 //! Installs the package in a fresh system and runs it there.
 //!
-//! The system is the smallest Debian there is, in a directory; it runs in a network namespace of
-//! its own. systemd does not run in it, so the unit is only read, not started.
+//! The system runs in a network namespace of its own. systemd does not run in it, so the unit is
+//! only read, not started.
 
+use super::fresh;
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
-use cman_e2e::{command::run as run_command, lab::Lab};
+use cman_e2e::lab::Lab;
 use std::{fs, path::Path};
 
 /// What happens inside the fresh system.
@@ -21,12 +22,8 @@ pub(crate) fn run(package: &Path) -> Result<()> {
     packages::ensure(NEEDS)?;
     let lab = Lab::new(1)?;
     let root = lab.directory().join("root");
-    let release = fs::read_to_string("/etc/os-release").context("cannot tell which Debian")?;
-    let suite = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
-    let suite = suite.context("/etc/os-release names no VERSION_CODENAME")?;
-    println!("making a fresh {suite} system");
+    let suite = fresh::make(&root, &[])?;
     let target = root.to_str().context("the temporary directory is not UTF-8")?;
-    run_command("mmdebstrap", &["--variant=essential", "--quiet", suite, target])?;
     fs::copy(package, root.join("cman.deb"))?;
     let script = root.join("check.sh");
     fs::write(&script, SCRIPT)?;

@@ -6,9 +6,13 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`fresh`] | a fresh system in a directory |
 //! | [`check`] | installs the package in a fresh system and runs it there |
+//! | [`boot`] | boots a fresh system in which the package is installed |
 
+mod boot;
 mod check;
+mod fresh;
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, bail, ensure};
@@ -58,6 +62,9 @@ pub(crate) struct Options {
     /// Install the package in a fresh system, run it there, and remove it again
     #[arg(long)]
     check: bool,
+    /// Boot a fresh system with the package in a virtual machine: some minutes
+    #[arg(long)]
+    boot: bool,
 }
 
 /// Builds the package, and checks it if asked to.
@@ -65,7 +72,13 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     packages::ensure(NEEDS)?;
     let package = build()?;
     println!("{}", package.display());
-    if options.check { check::run(&package) } else { Ok(()) }
+    if options.check {
+        check::run(&package)?;
+    }
+    if options.boot {
+        boot::run(&package)?;
+    }
+    Ok(())
 }
 
 fn build() -> Result<PathBuf> {
