@@ -6,6 +6,10 @@
 //! the sources break without the mutant does not count as caught. A mutant that survives, does not
 //! apply or does not build is a failure; so is one that only a scenario catches, unless its patch
 //! says why seeds cannot.
+//!
+//! With `--model` the model of view changes has to catch those, too, whose patch names a start.
+
+mod by_model;
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
@@ -29,6 +33,9 @@ pub(crate) struct Options {
     /// How many seeds a mutant may survive
     #[arg(long, default_value_t = 500)]
     seeds: u32,
+    /// Only the mutants that the model of view changes has to catch, and only by that
+    #[arg(long)]
+    model: bool,
 }
 
 /// A deliberate fault.
@@ -43,6 +50,8 @@ struct Mutant {
     scenarios: Vec<String>,
     /// Why no seed can notice, if that is so.
     beyond_seeds: Option<String>,
+    /// From which start the model of view changes must notice, if it can.
+    model: Option<String>,
     /// The files it changes.
     files: Vec<PathBuf>,
 }
@@ -74,6 +83,8 @@ enum Place {
     Permanent(u32),
     /// Only by a scenario with this name.
     Scenario(String),
+    /// By the model, from the start that the patch names.
+    Model,
 }
 
 impl fmt::Display for Place {
@@ -82,6 +93,7 @@ impl fmt::Display for Place {
             Self::Seed(seed) => format!("seed {seed}"),
             Self::Permanent(seed) => format!("permanent seed {seed}"),
             Self::Scenario(name) => format!("scenario {name}"),
+            Self::Model => "model".to_owned(),
         };
         f.pad(&text)
     }
@@ -90,11 +102,13 @@ impl fmt::Display for Place {
 /// Runs the mutants and prints a table.
 pub(crate) fn run(options: &Options) -> Result<()> {
     packages::ensure(&[("git", "git")])?;
-    let mutants = chosen(all()?, &options.names)?;
-    let copy = Copy::make()?;
-    println!("building the simulator without faults first");
+    let mut all = all()?;
+    all.retain(|mutant| !options.model || mutant.model.is_some());
+    let mutants = chosen(all, &options.names)?;
+    let copy = Copy::make(options.model)?;
+    println!("building {} without faults first", copy.catcher());
     copy.build().map_err(anyhow::Error::msg).context("the sources do not build as they are")?;
-    fs::copy(copy.mutated(), &copy.sound).context("cannot keep the simulator without faults")?;
+    fs::copy(copy.mutated(), &copy.sound).context("cannot keep what has no faults")?;
     let width = |of: fn(&Mutant) -> &str| mutants.iter().map(|m| of(m).len()).max().unwrap_or(0);
     let (name, rule) = (width(|mutant| &mutant.name), width(|mutant| &mutant.rule));
     println!("\n{:<name$}  {:<rule$}  {:<24}  checker", "mutant", "rule", "caught at");
@@ -140,9 +154,13 @@ const fn is_enough(mutant: &Mutant, at: &Place) -> bool {
 fn totals(caught: &[Place], uncaught: usize, seeds: u32) -> String {
     let seed = |place: &Place| match place {
         Place::Seed(seed) | Place::Permanent(seed) => Some(*seed),
-        Place::Scenario(_) => None,
+        Place::Scenario(_) | Place::Model => None,
     };
     let count = |which: fn(&Place) -> bool| caught.iter().filter(|&place| which(place)).count();
+    let by_model = count(|place| matches!(place, Place::Model));
+    if by_model > 0 {
+        return format!("{by_model} mutants caught by the model, {uncaught} not caught");
+    }
     let mut sorted: Vec<u32> = caught.iter().filter_map(seed).map(|seed| seed + 1).collect();
     sorted.sort_unstable();
     let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
@@ -201,8 +219,8 @@ fn parse(name: &str, text: &str) -> Result<Mutant> {
     let (rule, caught_by) = (header("rule")?, header("caught-by")?);
     let named = text.lines().filter_map(|line| line.strip_prefix("# scenario: "));
     let scenarios = named.flat_map(str::split_whitespace).map(str::to_owned).collect();
-    let beyond_seeds = header("beyond-seeds").ok();
-    Ok(Mutant { name: name.to_owned(), rule, caught_by, scenarios, beyond_seeds, files })
+    let (beyond_seeds, model) = (header("beyond-seeds").ok(), header("model").ok());
+    Ok(Mutant { name: name.to_owned(), rule, caught_by, scenarios, beyond_seeds, model, files })
 }
 
 /// A copy of the sources that may be broken, with a build directory that lasts, so that each
@@ -211,15 +229,17 @@ fn parse(name: &str, text: &str) -> Result<Mutant> {
 struct Copy {
     tree: PathBuf,
     build: PathBuf,
-    /// The simulator of the sources as they are.
+    /// The simulator of the sources as they are, or the model.
     sound: PathBuf,
+    /// Whether the model catches instead of the simulator.
+    model: bool,
 }
 
 impl Copy {
-    fn make() -> Result<Self> {
+    fn make(model: bool) -> Result<Self> {
         let base = repository::target().join("mutants");
         let (tree, build) = (base.join("tree"), base.join("build"));
-        let copy = Self { tree, build, sound: base.join("cman-sim-without-faults") };
+        let copy = Self { tree, build, sound: base.join("without-faults"), model };
         let files = repository::files()?;
         copy.remove_others(Path::new(""), &files.iter().map(PathBuf::as_path).collect())?;
         files.iter().try_for_each(|file| copy.restore(file))?;
@@ -260,6 +280,7 @@ impl Copy {
         let fate = self.apply(mutant).and_then(|()| self.build());
         let fate = match fate {
             Err(why) => Fate::Useless(why),
+            Ok(()) if self.model => by_model::fate(self, mutant)?,
             Ok(()) => self.simulate(mutant, seeds)?,
         };
         mutant.files.iter().try_for_each(|file| self.restore(file))?;
@@ -277,16 +298,21 @@ impl Copy {
 
     fn build(&self) -> Result<(), String> {
         let mut cargo = repository::cargo();
-        cargo.args(["build", "--quiet", "--profile", "sim", "--package", "cman-sim"]);
+        cargo.args(["build", "--quiet", "--profile", "sim", "--package", self.catcher()]);
         cargo.current_dir(&self.tree).env("CARGO_TARGET_DIR", &self.build);
         // A mutant changes a few lines: incrementally it builds in seconds instead of minutes.
         cargo.env("CARGO_INCREMENTAL", "1").env("CARGO_PROFILE_SIM_DEBUG", "0");
         succeed(&mut cargo, "it does not build")
     }
 
-    /// The simulator that was built last.
+    /// The program that catches.
+    const fn catcher(&self) -> &'static str {
+        if self.model { "cman-model" } else { "cman-sim" }
+    }
+
+    /// The one that was built last.
     fn mutated(&self) -> PathBuf {
-        self.build.join("sim/cman-sim")
+        self.build.join("sim").join(self.catcher())
     }
 
     /// Runs the simulator until something fails that does not fail without the mutant.
@@ -414,6 +440,8 @@ mod tests {
         assert_eq!(mutant.files, [PathBuf::from("x.rs")]);
         let named = PATCH.replace("No wait.", "# scenario: short-phase two-hubs\nNo wait.");
         assert_eq!(parse("x", &named).unwrap().scenarios, ["short-phase", "two-hubs"]);
+        let modelled = PATCH.replace("No wait.", "# model: member dead\nNo wait.");
+        assert_eq!(parse("x", &modelled).unwrap().model.as_deref(), Some("member dead"));
         let error = parse("no-wait", &PATCH.replace("# rule", "rule")).unwrap_err();
         assert!(error.to_string().contains("no `# rule: ` line"), "{error}");
     }
@@ -453,6 +481,8 @@ mod tests {
         assert!(told.starts_with("5 mutants: 1 caught by seeds"), "{told}");
         assert!(told.contains("1 by scenarios only, 2 not caught"), "{told}");
         assert!(told.ends_with("100 at most, 500 allowed"), "{told}");
+        let told = totals(&[Place::Model, Place::Model], 1, 500);
+        assert_eq!(told, "2 mutants caught by the model, 1 not caught");
     }
 
     #[test]

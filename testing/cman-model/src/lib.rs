@@ -22,6 +22,10 @@
 //! something new about the view change; then beats, hellos and probes arrive at once, and are lost
 //! otherwise. How often time passes, frames are lost and members die is bounded: see
 //! [`model::Budget`]. Cryptography and the gate in front of the engine are not there.
+//!
+//! States that no future can tell apart are one: two frames that are alike count once, and frames
+//! of a view or ballot that their receiver has left behind are forgotten, once it was tried that
+//! they change nothing there.
 #![forbid(unsafe_code)]
 
 pub mod fault;

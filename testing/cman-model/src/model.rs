@@ -1,6 +1,6 @@
 //! What may happen next.
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 use stateright::{Model, Property};
 
 use crate::{
@@ -23,6 +23,13 @@ pub struct Budget {
     pub crashes: u8,
     /// Time passes.
     pub passes: u8,
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { losses, crashes, passes } = self;
+        write!(f, "at most {losses} lost, {crashes} dead, {passes} passes of time")
+    }
 }
 
 /// One view change.

@@ -1,5 +1,6 @@
 //! A frame on its way, and which frames are explored.
 
+use cman_types::ViewId;
 use cman_wire::{Frame, codec};
 use core::fmt;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 pub type Place = usize;
 
 /// A frame on its way from one node to another, as bytes: the codec takes part, and packets have an
-/// order that no run changes.
+/// order that no run changes. Of what is explored two that are alike are one, however they were
+/// said: only of beats and hellos it matters whether it was to all.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Packet {
     /// Who said it.
@@ -26,7 +28,7 @@ impl Packet {
     pub fn new(from: Place, to: Place, multicast: bool, frame: &Frame) -> Self {
         let mut bytes = Vec::new();
         codec::encode(frame, &mut bytes);
-        Self { from, to, multicast, bytes: bytes.into() }
+        Self { from, to, multicast: multicast && !is_explored(frame), bytes: bytes.into() }
     }
 
     /// The frame as it arrives.
@@ -48,10 +50,31 @@ impl fmt::Debug for Packet {
     }
 }
 
+/// The view or ballot that a frame is about. Once a node has installed a newer view, nothing that
+/// these frames say of an older one can change it any more.
+#[must_use]
+pub const fn subject(frame: &Frame) -> Option<ViewId> {
+    Some(match frame {
+        Frame::Data(data) => data.view,
+        Frame::Order(order) => order.view,
+        Frame::Ask(ask) => ask.view,
+        Frame::Flush(flush) => flush.ballot,
+        Frame::Nack(nack) => nack.ballot,
+        Frame::Commit(commit) => commit.ballot,
+        Frame::Recover(recover) => recover.ballot,
+        Frame::Recovered(recovered) => recovered.ballot,
+        Frame::Install(install) => install.ballot,
+        _ => return None,
+    })
+}
+
 /// Whether a frame's fate is explored: those of view changes and messages are. The others are said
 /// again and again, so that what matters of them is only whether they get through at all.
 #[must_use]
-pub const fn is_explored(frame: &Frame) -> bool {
+pub fn is_explored(frame: &Frame) -> bool {
+    if let Frame::Relay(relay) = frame {
+        return is_explored(&relay.frame);
+    }
     !matches!(
         frame,
         Frame::Beat(_)

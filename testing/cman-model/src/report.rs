@@ -81,7 +81,7 @@ pub fn explore(model: ViewChange, most: Option<usize>) -> Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all = if self.complete { "all" } else { "bounded" };
+        let all = if self.complete { "to the end" } else { "not to the end" };
         let seconds = self.took.as_secs_f64();
         write!(f, "{:>9} states, depth {:>3}, {all}, {seconds:.1} s", self.states, self.depth)?;
         for Broken { property, steps, histories } in &self.broken {

@@ -122,7 +122,7 @@ fn about_to_join(fault: Fault) -> World {
     world.send(0, 1);
     world.let_arrive(|frame| matches!(frame, Frame::Data(_)));
     world.send(1, 2);
-    world.begin_quietly(NODES - 1);
+    world.begin_quietly(NODES - 1, 0);
     world
 }
 

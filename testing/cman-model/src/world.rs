@@ -18,7 +18,7 @@ use std::{
 use crate::{
     fault::Fault,
     history::Deed,
-    packet::{Packet, Place, is_explored},
+    packet::{Packet, Place, is_explored, subject},
 };
 
 /// How many nodes there are.
@@ -65,6 +65,8 @@ pub struct World {
     pub fault: Fault,
     /// What arrives at once and has not yet.
     queue: VecDeque<Packet>,
+    /// Who alone hears hellos; all do if there is none.
+    host: Option<Place>,
 }
 
 /// The id of the node at this place.
@@ -108,6 +110,18 @@ fn config(place: Place) -> Config {
     }
 }
 
+fn hand_over(engine: &mut Engine, now: Instant, from: Place, via: Via, frame: Frame) {
+    engine.handle_frame(now, life(from), address(from), via, frame);
+    engine.handle_drained(now);
+}
+
+/// Whether a node stays as it is and says nothing when a frame arrives.
+fn is_ignored(engine: &Engine, now: Instant, packet: &Packet, frame: Frame) -> bool {
+    let mut after = engine.clone();
+    hand_over(&mut after, now, packet.from, Via::Unicast, frame);
+    after == *engine
+}
+
 impl Default for World {
     fn default() -> Self {
         Self::new()
@@ -125,6 +139,7 @@ impl World {
             sent: Vec::new(),
             fault: Fault::None,
             queue: VecDeque::new(),
+            host: None,
         }
     }
 
@@ -133,9 +148,13 @@ impl World {
         self.begin_on(place, Road::Open);
     }
 
-    /// Starts a node; if that makes somebody propose a view, the proposal waits on its way.
-    pub fn begin_quietly(&mut self, place: Place) {
+    /// Starts a node; if that makes somebody propose a view, the proposal waits on its way. Only
+    /// `host` hears its first hello: nobody passes that on, and learns a second way to the new
+    /// node by it.
+    pub fn begin_quietly(&mut self, place: Place, host: Place) {
+        self.host = Some(host);
         self.begin_on(place, Road::Watched);
+        self.host = None;
     }
 
     fn begin_on(&mut self, place: Place, road: Road) {
@@ -181,6 +200,21 @@ impl World {
     pub fn deliver(&mut self, packet: &Packet) {
         self.packets.remove(packet);
         self.take(packet, Road::Still);
+        self.sweep();
+    }
+
+    /// Forgets frames that can change nothing any more, so that states which differ by them only
+    /// are one. That they change nothing is tried, not believed.
+    fn sweep(&mut self) {
+        let spent = |packet: &&Packet| {
+            let Some(engine) = self.engine(packet.to) else { return false };
+            let frame = packet.frame();
+            let Some((subject, view)) = subject(&frame).zip(engine.view()) else { return false };
+            subject.epoch < view.id.epoch && is_ignored(engine, self.now, packet, frame)
+        };
+        for packet in self.packets.iter().filter(spent).cloned().collect::<Vec<_>>() {
+            self.packets.remove(&packet);
+        }
     }
 
     /// Histories begin anew, with the views in which nodes are.
@@ -292,10 +326,7 @@ impl World {
     fn take(&mut self, packet: &Packet, road: Road) {
         let via = if packet.multicast { Via::Multicast } else { Via::Unicast };
         let (from, frame) = (packet.from, packet.frame());
-        self.tell(packet.to, |engine, now| {
-            engine.handle_frame(now, life(from), address(from), via, frame);
-            engine.handle_drained(now);
-        });
+        self.tell(packet.to, |engine, now| hand_over(engine, now, from, via, frame));
         self.settle(packet.to, road);
     }
 
@@ -347,7 +378,9 @@ impl World {
                 To::Member(id) => id == life(target),
                 To::Peer(node) => node == node_id(target),
             };
-            if !meant || self.engine(target).is_none() {
+            let unheard =
+                matches!(frame, Frame::Hello(_)) && self.host.is_some_and(|h| h != target);
+            if !meant || unheard || self.engine(target).is_none() {
                 continue;
             }
             let mut frame = frame.clone();
