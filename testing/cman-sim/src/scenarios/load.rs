@@ -22,7 +22,7 @@ use crate::{
 type Play = fn(&mut World) -> Check;
 
 pub(super) fn all() -> Vec<Scenario> {
-    let cases: [(&str, &'static str, usize, Play); 6] = [
+    let cases: [(&str, &'static str, usize, Play); 8] = [
         // P2.
         (
             "join-storm-while-loaded",
@@ -50,6 +50,20 @@ pub(super) fn all() -> Vec<Scenario> {
             "nothing is ordered for half a token: senders are refused, and nothing is lost",
             5,
             full_window,
+        ),
+        // R-14, R-55o, R-56o.
+        (
+            "stall-0.5T-member-loaded",
+            "a member sleeps for half a token while the others say 20 MB/s: they go on",
+            5,
+            member_asleep,
+        ),
+        // R-14, R-56o.
+        (
+            "stall-0.5T-coordinator-loaded",
+            "the coordinator sleeps for half a token: messages flow within 100 ms of its waking",
+            5,
+            coordinator_asleep,
         ),
         // R-42m.
         (
@@ -210,6 +224,62 @@ fn full_window(world: &mut World) -> Check {
     wait_heard(world, token(world), &all, last)?;
     heard_in_order(world, &all, &keys)?;
     nothing_changed(world)
+}
+
+/// 20 MB/s of four members: each of them says so much in each step.
+const PORTION: usize = 50_000;
+const STEP: Duration = Duration::from_millis(10);
+
+/// The members say their portions for a while; how many bytes a second a hearer hears of them.
+fn speak(
+    world: &mut World,
+    speakers: &[usize],
+    hearer: usize,
+    span: Duration,
+) -> Result<u128, Violation> {
+    let before = world.heard().iter().filter(|heard| heard.host == hearer).count();
+    for _ in 0..span.as_millis() / STEP.as_millis() {
+        speakers.iter().for_each(|&host| _ = world.say(host, PORTION, false));
+        world.run_for(STEP)?;
+    }
+    let after = world.heard().iter().filter(|heard| heard.host == hearer).count();
+    Ok((after - before) as u128 * PORTION as u128 * 1000 / span.as_millis())
+}
+
+fn member_asleep(world: &mut World) -> Check {
+    settle(world)?;
+    let sleeper = member(world);
+    let speakers = others(world, &[sleeper]);
+    let half = token(world) / 2;
+    world.listen();
+    let before = speak(world, &speakers, speakers[0], half)?;
+    world.stall(sleeper, half);
+    // The windows wait for it for a moment, and then no more (R-55o).
+    speak(world, &speakers, speakers[0], half / 10)?;
+    let meanwhile = speak(world, &speakers, speakers[0], half * 9 / 10)?;
+    let held = speakers.iter().map(|&host| stats(world, host).held_bytes).max().unwrap_or(0);
+    world.log_world(&format!("{before} B/s, then {meanwhile} B/s; {held} bytes held"));
+    let kept = meanwhile * 10 >= before * 8;
+    expect(world, kept, format!("{meanwhile} B/s while one sleeps, {before} B/s before"))?;
+    expect(world, held <= BUFFER + WINDOWS, format!("{held} bytes are held"))?;
+    nothing_changed(world)?;
+    world.run_for(token(world))?;
+    world.check_at_rest(coordinator(world))
+}
+
+fn coordinator_asleep(world: &mut World) -> Check {
+    settle(world)?;
+    let first = coordinator(world);
+    world.talk(Some(BUSY));
+    world.run_for(token(world))?;
+    world.stall(first, token(world) / 2);
+    world.run_for(token(world) / 2)?;
+    world.listen();
+    let (speaker, all) = (member(world), world.living());
+    let key = say(world, speaker, 100)?;
+    wait_heard(world, Duration::from_millis(100), &all, key)?;
+    nothing_changed(world)?;
+    rest(world)
 }
 
 /// More than the window of all senders together.
