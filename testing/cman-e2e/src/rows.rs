@@ -104,8 +104,8 @@ pub const ROWS: [Row; 19] = [
     },
     Row {
         name: "held-back",
-        promise: "20 MB/s; a member's daemon stopped for half a token, one stopped for longer than \
-                  the repair buffer lasts, a client stopped: others keep 80 % of their rate after a \
+        promise: "20 MB/s; a member's daemon stopped for half a token, one for longer than the \
+                  repair buffer lasts, a client stopped: others keep 80 % of their rate after a \
                   second, memory bounded, who falls behind goes alone and for that reason",
         run: held_back_row,
         timed: true,
