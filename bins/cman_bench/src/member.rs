@@ -2,7 +2,7 @@
 
 use crate::{Failure, cli::Common, order_hash::OrderHash};
 use cman_client::{
-    Groups,
+    Error, Groups,
     groups::{GroupName, Incoming},
     ipc::{Event, GroupEvent, GroupMessage},
 };
@@ -62,14 +62,14 @@ impl Member {
         Ok(member)
     }
 
-    /// Sends a message to the group.
-    pub(crate) fn send(&mut self, payload: &[u8], safe: bool) -> Result<(), Failure> {
-        Ok(self.groups.send(&self.group, payload, safe)?)
+    /// Sends a message to the group; false if what came must be taken first.
+    pub(crate) fn send(&mut self, payload: &[u8], safe: bool) -> Result<bool, Failure> {
+        done(self.groups.send(&self.group, payload, safe))
     }
 
-    /// Hands what was sent to the daemon.
-    pub(crate) fn flush(&mut self) -> Result<(), Failure> {
-        Ok(self.groups.flush()?)
+    /// Hands what was sent to the daemon; false if what came must be taken first.
+    pub(crate) fn flush(&mut self) -> Result<bool, Failure> {
+        done(self.groups.flush())
     }
 
     /// Own messages that have not come back.
@@ -133,5 +133,14 @@ impl Member {
     /// The history as a number.
     pub(crate) fn order_hash(&self) -> String {
         self.history.unwrap_or_default().text()
+    }
+}
+
+/// Whether it was done. If not, too much has come that was not taken.
+fn done(result: Result<(), Error>) -> Result<bool, Failure> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Error::Unread) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }

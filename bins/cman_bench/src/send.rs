@@ -24,11 +24,11 @@ pub(crate) fn run(run_dir: &Path, options: &Send) -> Result<Report, Failure> {
         sender.send(due)?;
         sender.receive(Duration::ZERO)?;
         if options.rate.is_some() {
-            sender.member.flush()?;
+            sender.flush()?;
             sender.receive_until_due()?;
         }
     }
-    sender.member.flush()?;
+    sender.flush()?;
     let patience = options.common.patience;
     while sender.member.unconfirmed() > 0 {
         sender.receive(patience)?;
@@ -109,8 +109,17 @@ impl<'a> Sender<'a> {
     fn send(&mut self, count: u64) -> Result<(), Failure> {
         for _ in 0..count {
             self.clock.stamp(&mut self.payload);
-            self.member.send(&self.payload, self.options.safe)?;
+            while !self.member.send(&self.payload, self.options.safe)? {
+                self.receive(Duration::ZERO)?;
+            }
             self.sent += 1;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        while !self.member.flush()? {
+            self.receive(Duration::ZERO)?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::{
     engine::{AskError, Snapshot},
     groups::{call::What, listing, session::Session},
     outlet::{Outlet, State},
+    stream::{self, Reader},
 };
 use cman_ipc::{
     Channel, Decoder, Hello, Message, Reply, Request, Welcome, encode,
@@ -16,7 +17,7 @@ use rustix::net::{SendFlags, send};
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{UnixStream, unix::OwnedReadHalf},
+    net::UnixStream,
     sync::watch,
     time::{sleep, timeout},
 };
@@ -100,7 +101,10 @@ pub(crate) async fn serve(
     context: Arc<Context>,
     ending: watch::Receiver<bool>,
 ) {
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = match stream::split(stream) {
+        Ok(both) => both,
+        Err(error) => return tracing::debug!("a client cannot be served: {error}"),
+    };
     let own = Outlet::new();
     let mut listener = Listener { reader, decoder: Decoder::new(), room: READ_BYTES, ending };
     let role = greet(&mut listener, &own, &context).await;
@@ -207,7 +211,7 @@ fn random_ticket() -> Result<Ticket, End> {
 
 /// What a client says.
 struct Listener {
-    reader: OwnedReadHalf,
+    reader: Reader,
     decoder: Decoder,
     /// Bytes to read at once.
     room: usize,

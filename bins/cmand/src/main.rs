@@ -47,6 +47,7 @@ mod run_dir;
 mod service;
 mod start_error;
 mod startup;
+mod stream;
 mod subscriber;
 mod systemd;
 mod transmit;

@@ -1,18 +1,22 @@
 //! What waits for one client, and how it gets to its socket: replies and events in the order in
 //! which they came, as many in one system call as there are.
+//!
+//! The service thread writes. While there is nothing to be written, the engine thread may write an
+//! event itself, so that a single message need not wait for another thread to wake up.
 
-use crate::{answer, groups::account::Account};
+use crate::{answer, groups::account::Account, stream::Writer};
 use bytes::{Bytes, BytesMut};
 use cman_io::clock;
 use cman_ipc::{GroupMessage, Message, Reply, encode, group};
+use rustix::net::{SendFlags, send};
 use std::{
     collections::VecDeque,
     io::{self, IoSlice},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    os::fd::OwnedFd,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::{
-    net::unix::OwnedWriteHalf,
     sync::{Notify, watch},
     time::sleep,
 };
@@ -45,6 +49,8 @@ pub(crate) enum State {
 pub(crate) struct Outlet {
     account: Arc<Account>,
     queue: Mutex<Queue>,
+    /// The client's socket, once it is written to.
+    socket: OnceLock<Arc<OwnedFd>>,
     /// Something is there to be written.
     ready: Notify,
     /// Something has been written.
@@ -54,9 +60,13 @@ pub(crate) struct Outlet {
 
 #[derive(Debug, Default)]
 struct Queue {
+    /// The rest of a frame that is partly written.
+    begun: Bytes,
     chunks: VecDeque<Chunk>,
     /// Frames that came last.
     tail: BytesMut,
+    /// What was taken last is not known to be written.
+    writing: bool,
     /// The client is a member of groups, and may take its time.
     patient: bool,
 }
@@ -75,6 +85,7 @@ impl Outlet {
         Arc::new(Self {
             account: Arc::default(),
             queue: Mutex::default(),
+            socket: OnceLock::new(),
             ready: Notify::new(),
             written: Notify::new(),
             state: watch::Sender::new(State::Open),
@@ -123,6 +134,29 @@ impl Outlet {
     pub(crate) fn say_counted(&self, message: &Message, counted: usize) {
         self.say(message);
         self.account.paid(counted);
+    }
+
+    /// The same, for the engine thread: straight into the socket. False, and nothing was said, if
+    /// anything is or may be on its way there, or it has no room. Never waits.
+    pub(crate) fn say_at_once(&self, message: &Message, counted: usize) -> bool {
+        let (Some(socket), Ok(frame)) = (self.socket.get(), encode(message)) else { return false };
+        let Ok(mut queue) = self.queue.try_lock() else { return false };
+        if queue.writing || !queue.is_empty() || self.state() != State::Open {
+            return false;
+        }
+        // Why it cannot be written to is found out by who writes next.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let Ok(written) = send(socket, &frame, flags) else { return false };
+        let rest = frame.get(written..).unwrap_or_default();
+        queue.begun = Bytes::copy_from_slice(rest);
+        drop(queue);
+        if !rest.is_empty() {
+            let _few = self.account.owe(rest.len());
+            self.ready.notify_one();
+        }
+        self.account.took(clock::now(), counted);
+        self.written.notify_one();
+        true
     }
 
     fn put_counted(&self, counted: usize, put: impl FnOnce(&mut Queue) -> usize) {
@@ -212,7 +246,8 @@ impl Outlet {
     ///
     /// # Errors
     /// When the client does not take it.
-    pub(crate) async fn write(&self, writer: OwnedWriteHalf) -> io::Result<()> {
+    pub(crate) async fn write(&self, writer: Writer) -> io::Result<()> {
+        let _only_once = self.socket.set(writer.socket().clone());
         loop {
             let chunks = self.lock().take();
             if !chunks.is_empty() {
@@ -225,15 +260,11 @@ impl Outlet {
         }
     }
 
-    async fn write_chunks(
-        &self,
-        writer: &OwnedWriteHalf,
-        mut chunks: Vec<Bytes>,
-    ) -> io::Result<()> {
+    async fn write_chunks(&self, writer: &Writer, mut chunks: Vec<Bytes>) -> io::Result<()> {
         let mut first = 0;
         while let Some(rest) = chunks.get_mut(first..).filter(|rest| !rest.is_empty()) {
             let slices: Vec<_> = rest.iter().map(|chunk| IoSlice::new(chunk)).collect();
-            let mut written = match writer.try_write_vectored(&slices) {
+            let mut written = match writer.try_write(&slices) {
                 Ok(written) => written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.writable(writer).await?;
@@ -257,7 +288,7 @@ impl Outlet {
     }
 
     /// Waits for the client to read, as long as it may take.
-    async fn writable(&self, writer: &OwnedWriteHalf) -> io::Result<()> {
+    async fn writable(&self, writer: &Writer) -> io::Result<()> {
         let limit = async {
             if self.lock().patient {
                 self.ended().await;
@@ -277,7 +308,7 @@ impl Outlet {
 
 impl Queue {
     fn is_empty(&self) -> bool {
-        self.chunks.is_empty() && self.tail.is_empty()
+        self.begun.is_empty() && self.chunks.is_empty() && self.tail.is_empty()
     }
 
     fn append(&mut self, frames: &[u8]) {
@@ -311,21 +342,103 @@ impl Queue {
         if self.chunks.is_empty() && !self.tail.is_empty() {
             self.end_chunk(false);
         }
-        let mut taken = Vec::with_capacity(self.chunks.len().min(WRITE_CHUNKS));
+        let mut taken = Vec::with_capacity(self.chunks.len().min(WRITE_CHUNKS) + 1);
+        if !self.begun.is_empty() {
+            taken.push(std::mem::take(&mut self.begun));
+        }
         let mut unfinished = false;
         while taken.len() < WRITE_CHUNKS || unfinished {
             let Some(chunk) = self.chunks.pop_front() else { break };
             unfinished = chunk.unfinished;
             taken.push(chunk.bytes);
         }
+        self.writing = !taken.is_empty();
         taken
     }
 
-    /// Drops everything. Returns how many bytes that was.
+    /// Drops everything that has not begun. Returns how many bytes that was.
     fn clear(&mut self) -> usize {
         let chunks: usize = self.chunks.drain(..).map(|chunk| chunk.bytes.len()).sum();
         let tail = self.tail.len();
         self.tail.clear();
         chunks + tail
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stream::split;
+    use cman_ipc::{Decoder, GroupEvent};
+    use cman_types::{GroupName, Incarnation, NodeId, Process};
+    use tokio::{io::AsyncReadExt, net::UnixStream, task::yield_now};
+
+    fn message(number: u64, len: usize) -> Message {
+        Message::Group(GroupEvent::Message(GroupMessage {
+            group: GroupName::new(b"g").unwrap(),
+            sender: Process { node: NodeId::new(1).unwrap(), pid: 9 },
+            incarnation: Incarnation(1),
+            number,
+            payload: vec![7; len].into(),
+        }))
+    }
+
+    /// An outlet that is written to its client, and that client.
+    async fn open() -> (Arc<Outlet>, UnixStream) {
+        let (stream, client) = UnixStream::pair().unwrap();
+        let outlet = Outlet::new();
+        let writing = outlet.clone();
+        tokio::spawn(async move { writing.write(split(stream).unwrap().1).await });
+        yield_now().await;
+        (outlet, client)
+    }
+
+    async fn read(client: &mut UnixStream, count: usize) -> Vec<Message> {
+        let (mut decoder, mut messages) = (Decoder::new(), vec![]);
+        while messages.len() < count {
+            client.read_buf(decoder.buffer(1 << 16)).await.unwrap();
+            while let Some(message) = decoder.next_message().unwrap() {
+                messages.push(message);
+            }
+        }
+        messages
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn nothing_overtakes_what_waits() {
+        let (outlet, mut client) = open().await;
+        assert!(outlet.say_at_once(&message(1, 10), 0));
+        outlet.say(&message(2, 10));
+        assert!(!outlet.say_at_once(&message(3, 10), 0), "another one waits");
+        assert_eq!(read(&mut client, 2).await, [message(1, 10), message(2, 10)]);
+        yield_now().await;
+        assert!(outlet.say_at_once(&message(3, 10), 0), "it has been written");
+        assert_eq!(read(&mut client, 1).await, [message(3, 10)]);
+        outlet.close();
+        assert!(!outlet.say_at_once(&message(4, 10), 0));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_does_not_fit_the_socket_waits() {
+        let (outlet, mut client) = open().await;
+        let mut said = vec![];
+        loop {
+            let next = message(u64::try_from(said.len()).unwrap(), 100_000);
+            if !outlet.say_at_once(&next, 0) {
+                break;
+            }
+            said.push(next);
+        }
+        assert!(!said.is_empty());
+        outlet.say(&message(9999, 1));
+        said.push(message(9999, 1));
+        assert!(read(&mut client, said.len()).await == said, "whole and in order");
+        yield_now().await;
+        assert_eq!(outlet.account().unread(), 0);
+    }
+
+    #[test]
+    fn before_there_is_a_socket_nothing_is_said_at_once() {
+        assert!(!Outlet::new().say_at_once(&message(1, 1), 0));
     }
 }

@@ -111,7 +111,8 @@ pub fn encode(frame: &Frame, out: &mut Vec<u8>) {
 pub fn decode(wire_version: u8, bytes: &[u8]) -> Result<Decoded<'_>, WireError> {
     let newer = wire_version > WIRE_VERSION;
     let mut input = Reader::new(bytes);
-    let mut decoded = Decoded::default();
+    // Nearly all have one frame: room for more costs more than the frame.
+    let mut decoded = Decoded { frames: Vec::with_capacity(1), parts: Vec::new() };
     while !input.rest().is_empty() {
         let kind = input.byte()?;
         let length = u16::read(&mut input)?;

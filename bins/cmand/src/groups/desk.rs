@@ -2,14 +2,13 @@
 //! until the turn is over.
 
 use super::{
-    account::Account,
     call::{Call, What},
     host::{Host, to_error},
     inbox::{Batch, Inbox},
     outbox::{Outbox, Told},
 };
-use crate::engine::Report;
-use cman_ipc::{GroupEvent, GroupRefused, Reply, group::HEAD_MAX};
+use crate::{engine::Report, outlet::Outlet};
+use cman_ipc::{GroupEvent, GroupRefused, Message, Reply, group::HEAD_MAX};
 use cman_node::Refused;
 use cman_services::{GroupRequest, Session};
 use cman_types::Instant;
@@ -27,6 +26,10 @@ const ROW_CALLS: usize = 64;
 const ROW_BYTES: usize = 256 << 10;
 /// After so long a node that has no room is asked again, whatever it said.
 const FULL_TIME: Duration = Duration::from_secs(1);
+/// What is told at once: so few events that writing them costs less than waking who else would.
+const AT_ONCE_EVENTS: usize = 4;
+/// Each of them no larger than this.
+const AT_ONCE_BYTES: usize = 4 << 10;
 /// Reports that may wait for the service thread.
 const REPORTS_MAX: usize = 1024;
 /// Bytes of events that the service thread has not taken, from which on it counts as behind: what
@@ -60,7 +63,7 @@ pub(crate) struct Desk {
 /// One session.
 #[derive(Debug)]
 struct Line {
-    account: Arc<Account>,
+    outlet: Arc<Outlet>,
     patient: bool,
     calls: VecDeque<Call>,
     /// It has read too little for too long and gets nothing more.
@@ -136,9 +139,9 @@ impl Desk {
     }
 
     fn queue(&mut self, batch: Batch) {
-        let Batch { session, account, patient, calls } = batch;
+        let Batch { session, outlet, patient, calls } = batch;
         let line = self.lines.entry(session).or_insert_with(|| Line {
-            account,
+            outlet,
             patient,
             calls: VecDeque::new(),
             overflown: false,
@@ -176,7 +179,7 @@ impl Desk {
             refused.extend(answer(call, result));
         }
         *left -= calls;
-        line.account.done(bytes);
+        line.outlet.account().done(bytes);
         let empty = line.calls.is_empty();
         for refused in refused {
             self.tell(session, GroupEvent::Refused(refused));
@@ -199,10 +202,10 @@ impl Desk {
             return;
         }
         let bytes = weight(&event);
-        if line.account.owe(bytes) {
+        if line.outlet.account().owe(bytes) {
             self.told.push(Told::Group { session, event, bytes });
         } else {
-            line.account.paid(bytes);
+            line.outlet.account().paid(bytes);
             line.overflown = true;
             self.told.push(Told::Overflow { session });
         }
@@ -222,10 +225,27 @@ impl Desk {
         self.reports += 1;
     }
 
-    /// Hands over what the node said.
+    /// Tells clients what the node said, or hands it over to be told.
     pub(crate) fn flush(&mut self) {
+        if (1..=AT_ONCE_EVENTS).contains(&self.told.len()) && self.outbox.is_at_rest() {
+            let said = self.told.iter().take_while(|told| self.say_at_once(told)).count();
+            self.told.drain(..said);
+        }
         self.outbox.push(&mut self.told);
         self.reports = 0;
+    }
+
+    /// Whether a client was told that without the help of the service thread.
+    fn say_at_once(&self, told: &Told) -> bool {
+        match told {
+            Told::Group { session, event, bytes } if *bytes <= AT_ONCE_BYTES => {
+                let line = self.lines.get(session);
+                line.is_some_and(|line| {
+                    line.outlet.say_at_once(&Message::Group(event.clone()), *bytes)
+                })
+            }
+            _ => false,
+        }
     }
 
     /// How much data may be read in this turn. Less than all while those who are to hear of it
@@ -254,7 +274,7 @@ impl Desk {
     /// Bytes a second that the slowest client that reads can take; `None` for any number.
     fn pace(&self, now: Instant) -> Option<usize> {
         let lines = self.lines.values().filter(|line| !line.overflown);
-        lines.filter_map(|line| line.account.pace(now)).min()
+        lines.filter_map(|line| line.outlet.account().pace(now)).min()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Calls of clients, on their way to the engine thread.
 
-use super::{account::Account, call::Call};
+use super::call::Call;
+use crate::outlet::Outlet;
 use cman_io::waker::Waker;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) session: u64,
-    pub(crate) account: Arc<Account>,
+    /// Where its events go. Its account counts the calls.
+    pub(crate) outlet: Arc<Outlet>,
     /// Whether calls wait until the node has room for them; otherwise they are answered that it
     /// has none.
     pub(crate) patient: bool,
@@ -30,7 +32,7 @@ impl Inbox {
 
     /// Hands over a batch. Its bytes are in the account of its client until they are done.
     pub(crate) fn push(&self, batch: Batch) {
-        batch.account.ask(batch.calls.iter().map(Call::bytes).sum());
+        batch.outlet.account().ask(batch.calls.iter().map(Call::bytes).sum());
         let mut batches = self.lock();
         let was_empty = batches.is_empty();
         batches.push(batch);

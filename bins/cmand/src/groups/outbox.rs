@@ -33,6 +33,8 @@ struct Waiting {
     reports: usize,
     /// Bytes of the others, as they count for their clients.
     bytes: usize,
+    /// All that was handed over has been passed on.
+    at_rest: bool,
 }
 
 impl Outbox {
@@ -52,9 +54,12 @@ impl Outbox {
         let mut waiting = self.lock();
         waiting.bytes = waiting.bytes.saturating_add(bytes);
         let was_empty = waiting.told.is_empty();
+        waiting.at_rest = false;
         waiting.reports = waiting.reports.saturating_add(reports);
         if was_empty {
             std::mem::swap(&mut waiting.told, batch);
+            // The next batch is likely to be about as long.
+            batch.reserve(waiting.told.len());
         } else {
             waiting.told.append(batch);
         }
@@ -75,7 +80,14 @@ impl Outbox {
         self.lock().bytes
     }
 
-    /// Waits for something and takes everything. To be called from one task.
+    /// Whether all that was handed over has been passed on: what is said now comes after it on
+    /// whatever way.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.lock().at_rest
+    }
+
+    /// Waits for something and takes everything. To be called from one task, when it has passed on
+    /// what it took before.
     pub(crate) async fn next(&self) -> Vec<Told> {
         loop {
             let told = self.take();
@@ -88,7 +100,10 @@ impl Outbox {
 
     /// Takes everything that is there.
     pub(crate) fn take(&self) -> Vec<Told> {
-        std::mem::take(&mut *self.lock()).told
+        let mut waiting = self.lock();
+        let taken = std::mem::take(&mut *waiting).told;
+        waiting.at_rest = taken.is_empty();
+        taken
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

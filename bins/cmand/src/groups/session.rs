@@ -1,11 +1,11 @@
 //! The service thread's side: one client of groups.
 
 use super::{
-    account::Account,
     call::{Call, What},
     inbox::Batch,
     sessions::Sessions,
 };
+use crate::outlet::Outlet;
 use bytes::Bytes;
 use cman_ipc::Reply;
 use cman_services::GroupRequest;
@@ -21,7 +21,8 @@ const BATCH_CALLS: usize = 1024;
 pub(crate) struct Session {
     id: u64,
     patient: bool,
-    account: Arc<Account>,
+    /// Where its events go.
+    outlet: Arc<Outlet>,
     sessions: Arc<Sessions>,
     /// Calls that are not on their way yet.
     calls: Vec<Call>,
@@ -31,10 +32,10 @@ impl Session {
     pub(super) const fn new(
         id: u64,
         patient: bool,
-        account: Arc<Account>,
+        outlet: Arc<Outlet>,
         sessions: Arc<Sessions>,
     ) -> Self {
-        Self { id, patient, account, sessions, calls: Vec::new() }
+        Self { id, patient, outlet, sessions, calls: Vec::new() }
     }
 
     /// A message that nobody waits for. It is on its way with the next [`Self::flush`] at the
@@ -60,17 +61,19 @@ impl Session {
         if self.calls.is_empty() {
             return;
         }
+        // The next batch is likely to be about as long.
+        let next = Vec::with_capacity(self.calls.len());
         self.sessions.inbox().push(Batch {
             session: self.id,
-            account: self.account.clone(),
+            outlet: self.outlet.clone(),
             patient: self.patient,
-            calls: std::mem::take(&mut self.calls),
+            calls: std::mem::replace(&mut self.calls, next),
         });
     }
 
     /// Waits until the node has done enough of what was asked.
     pub(crate) async fn may_ask(&self) {
-        self.account.may_ask().await;
+        self.outlet.account().may_ask().await;
     }
 }
 

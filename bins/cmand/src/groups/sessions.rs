@@ -40,7 +40,7 @@ impl Sessions {
         known.last += 1;
         let id = known.last;
         known.outlets.insert(id, outlet.clone());
-        Session::new(id, patient, outlet.account().clone(), self.clone())
+        Session::new(id, patient, outlet.clone(), self.clone())
     }
 
     /// The session is over.

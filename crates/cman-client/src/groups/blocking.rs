@@ -136,9 +136,13 @@ impl Groups {
     /// [`GROUP_MESSAGE_MAX`](super::GROUP_MESSAGE_MAX), or too much waits to be
     /// [received](Self::receive), or the connection is broken.
     pub fn send(&mut self, group: &GroupName, payload: &[u8], safe: bool) -> Result<(), Error> {
+        if self.talk.out().len() >= OUT_BYTES {
+            // First, so that what is refused was not sent.
+            self.write_down_to(OUT_BYTES - 1)?;
+        }
         self.talk.send(group, payload, safe)?;
         if self.talk.out().len() >= OUT_BYTES {
-            self.write_down_to(OUT_BYTES - 1)?;
+            self.write()?;
         }
         Ok(())
     }

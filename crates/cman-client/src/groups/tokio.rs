@@ -122,11 +122,11 @@ impl Groups {
         payload: &[u8],
         safe: bool,
     ) -> Result<(), Error> {
-        self.talk.send(group, payload, safe)?;
         if self.talk.out().len() >= OUT_BYTES {
+            // First, so that what is refused, or given up, was not sent.
             self.write_down_to(OUT_BYTES - 1).await?;
         }
-        Ok(())
+        self.talk.send(group, payload, safe)
     }
 
     /// See [`super::Groups::flush`].

@@ -352,7 +352,7 @@ impl Gate {
         };
         let challenge_at = session.challenge_at();
         session.touch(arrival.now, arrival.address);
-        let mut heard = Vec::new();
+        let mut heard = Vec::with_capacity(decoded.frames.len());
         let mut reply = Vec::new();
         for frame in decoded.frames {
             match frame {

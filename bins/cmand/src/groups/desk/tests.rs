@@ -64,7 +64,7 @@ struct Lab {
     outbox: Outbox,
     desk: Desk,
     node: FakeNode,
-    account: Arc<Account>,
+    outlet: Arc<Outlet>,
 }
 
 impl Lab {
@@ -72,11 +72,11 @@ impl Lab {
         let inbox = Inbox::new(Waker::new().unwrap());
         let outbox = Outbox::default();
         let desk = Desk::new(inbox.clone(), outbox.clone());
-        Self { inbox, outbox, desk, node: FakeNode::default(), account: Arc::default() }
+        Self { inbox, outbox, desk, node: FakeNode::default(), outlet: Outlet::new() }
     }
 
     fn push(&self, session: u64, patient: bool, calls: Vec<Call>) {
-        self.inbox.push(Batch { session, account: self.account.clone(), patient, calls });
+        self.inbox.push(Batch { session, outlet: self.outlet.clone(), patient, calls });
     }
 
     /// Messages that nobody waits for, of one byte each.
@@ -201,8 +201,8 @@ fn a_client_that_is_gone_has_said_everything_before() {
 fn one_who_does_not_read_is_let_go_alone() {
     let mut lab = Lab::new();
     lab.send(1, b"a");
-    let other = Arc::new(Account::default());
-    lab.inbox.push(Batch { session: 2, account: other, patient: true, calls: vec![] });
+    let other = Outlet::new();
+    lab.inbox.push(Batch { session: 2, outlet: other, patient: true, calls: vec![] });
     lab.serve(1);
     let mut owed = 0;
     while owed <= UNREAD_MAX {
@@ -254,7 +254,7 @@ fn data_waits_for_the_service_thread_and_a_little_for_slow_clients() {
     assert_eq!(lab.desk.haste(now), Haste::Later(again), "nobody has taken it");
     assert_eq!(lab.told().len(), 16);
     assert_eq!(lab.desk.haste(now), Haste::All, "the client does not read at all");
-    lab.account.took(now, 1);
+    lab.outlet.account().took(now, 1);
     assert_eq!(lab.desk.haste(now), Haste::Little);
     lab.desk.took(now, 100_000);
     let Haste::Later(later) = lab.desk.haste(now) else { panic!("it had its share") };
