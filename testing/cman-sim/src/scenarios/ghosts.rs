@@ -23,6 +23,12 @@ pub(super) fn all() -> Vec<Scenario> {
             Cluster::plain(5),
             parts_in_sync,
         ),
+        Scenario::new(
+            "ghost-members-newcomer",
+            "a node starts, its clients join at once, and it dies before it is up to date",
+            Cluster::plain(5),
+            newcomer_dies,
+        ),
     ]
 }
 
@@ -71,6 +77,32 @@ fn dies_in_sync(world: &mut World, _prng: &mut Prng) -> Check {
     wait_together(world, token(world) * 4, &living)?;
     let back = move |world: &World| {
         living.iter().all(|&host| !is_syncing(world, host) && listed(world, host) == all / 5 * 4)
+    };
+    until(world, token(world) * 2, "the living list all that live", back)?;
+    heal(world)
+}
+
+/// The same with a node that has just started, at some moments of its first view.
+fn newcomer_dies(world: &mut World, _prng: &mut Prng) -> Check {
+    let all = crowd(world)?;
+    let lost = member(world);
+    let rest = others(world, &[lost]);
+    for moment in 0..6 {
+        world.crash(lost);
+        wait_together(world, token(world) * 4, &rest)?;
+        // What was held against it is over.
+        world.run_for(Duration::from_secs(130))?;
+        world.start(lost);
+        let end = world.now + crate::clock::nanos(token(world) * 2);
+        let begun = world.run_while(end, |world| !is_syncing(world, lost))?;
+        expect(world, begun, "the newcomer is brought up to date")?;
+        world.clients_join(lost);
+        world.run_for(Duration::from_micros(100 * moment))?;
+    }
+    world.crash(lost);
+    wait_together(world, token(world) * 4, &rest)?;
+    let back = move |world: &World| {
+        rest.iter().all(|&host| !is_syncing(world, host) && listed(world, host) == all / 5 * 4)
     };
     until(world, token(world) * 2, "the living list all that live", back)?;
     heal(world)

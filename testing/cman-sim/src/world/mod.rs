@@ -461,6 +461,7 @@ impl World {
 
     /// Ends the life on a host.
     pub fn end(&mut self, index: usize, end: End) {
+        self.last_words(index);
         let host = &mut self.hosts[index];
         let Some(life) = host.life.take() else {
             return;
