@@ -40,7 +40,8 @@ struct Arguments {
 const fn to_the_end(start: Start) -> Budget {
     match start {
         // Where a node has died already, time has to pass until somebody notices.
-        Start::MemberDead | Start::CoordinatorDead => Budget { losses: 1, crashes: 1, passes: 2 },
+        Start::CoordinatorDead => Budget { losses: 2, crashes: 1, passes: 2 },
+        Start::MemberDead => Budget { losses: 1, crashes: 1, passes: 2 },
         Start::MemberPutOut | Start::NodeJoins => Budget { losses: 1, crashes: 1, passes: 1 },
         Start::MemberLeaves | Start::CoordinatorLeaves => {
             Budget { losses: 1, crashes: 1, passes: 0 }
