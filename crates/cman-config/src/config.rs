@@ -169,6 +169,7 @@ mod tests {
         assert_eq!(cluster_id_of("a"), 97);
     }
 
+    ///
     #[test]
     fn default_multicast_addresses_hold_the_cluster_id() {
         let config = cluster(&["n1"]);
