@@ -1,13 +1,16 @@
 //! Calls of clients at a node that does what the test says.
 
 use super::*;
-use crate::groups::{account::UNREAD_MAX, listing};
+use crate::{
+    groups::{account::UNREAD_MAX, listing},
+    stream::split,
+};
 use bytes::Bytes;
 use cman_io::waker::Waker;
 use cman_ipc::{ErrorCode, GroupMessage};
 use cman_services::GroupError;
 use cman_types::{GroupName, Incarnation, NodeId, Process};
-use tokio::sync::oneshot;
+use tokio::{net::UnixStream, sync::oneshot, task::yield_now};
 
 /// A node that takes so many messages, and notes who sent which.
 #[derive(Debug, Default)]
@@ -273,4 +276,31 @@ fn a_node_that_said_it_is_full_is_not_asked_all_the_time() {
     assert!(lab.taken().is_empty(), "it has not said that it has room");
     lab.desk.serve(Instant::ZERO + FULL_TIME, &mut lab.node);
     assert_eq!(lab.taken(), [(1, 'a')], "it may have forgotten to");
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn a_few_events_go_straight_to_a_client_to_whom_all_before_was_passed_on() {
+    let mut lab = Lab::new();
+    let (stream, client) = UnixStream::pair().unwrap();
+    let (_reader, writer) = split(stream).unwrap();
+    let outlet = lab.outlet.clone();
+    tokio::spawn(async move { outlet.write(writer).await });
+    yield_now().await;
+    lab.send(1, b"a");
+    lab.serve(1);
+    lab.desk.tell(1, message(1));
+    assert_eq!(lab.told().len(), 1, "nobody has said that all was passed on");
+    lab.desk.tell(1, message(1));
+    assert_eq!(lab.told().len(), 1, "what was taken may not be passed on yet");
+    assert!(lab.outbox.take().is_empty());
+    lab.desk.tell(1, message(1));
+    assert!(lab.told().is_empty());
+    client.readable().await.unwrap();
+    for count in [AT_ONCE_EVENTS + 1, 1] {
+        for _ in 0..count {
+            lab.desk.tell(1, message(AT_ONCE_BYTES));
+        }
+        assert_eq!(lab.told().len(), count, "too many, and too long");
+        assert!(lab.outbox.take().is_empty());
+    }
 }
