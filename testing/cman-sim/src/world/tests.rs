@@ -4,8 +4,13 @@ use super::{Cluster, End, Instant, Options, SimCipher, World};
 use core::time::Duration;
 use std::sync::Arc;
 
-use crate::swarm::become_whole;
+use crate::{
+    faults::coordinator,
+    swarm::become_whole,
+    triggers::{Blow, Point},
+};
 use cman_crypto::Cipher;
+use cman_node::Command;
 
 /// Nodes that are in one view and quorate.
 fn whole(nodes: usize) -> World {
@@ -71,4 +76,26 @@ fn a_node_that_stops_untold_is_noticed() {
     let mut world = whole(1);
     world.stops(0, End::Fatal, "tired");
     assert_eq!(broken(&world), "nobody stops untold");
+}
+
+/// A coordinator says that a view is settled, and dies before it can tell of the view: the removed
+/// node that it took back may act without it.
+#[test]
+fn who_dies_with_these_words_has_settled_the_view() {
+    let cluster = Cluster { two_node: true, wait_for_all: true, ..Cluster::plain(2) };
+    let mut world = World::new(cluster, Options::quiet(1));
+    let second = Duration::from_secs(1);
+    (0..2).for_each(|host| world.start(host));
+    become_whole(&mut world, second * 10).unwrap();
+    world.run_for(second * 4).unwrap();
+    let first = coordinator(&world).unwrap();
+    let other = 1 - first;
+    world.command(other, Command::Leave { remove: true }).unwrap();
+    world.run_for(second * 4).unwrap();
+    world.arm(Point::Installs, Blow::Crash { back_after: Some(second / 2) }, 1);
+    world.start(other);
+    world.run_for(second / 2).unwrap();
+    assert!(!world.hosts[first].is_alive() && world.triggers.is_empty());
+    world.run_for(second * 2).unwrap();
+    assert!(world.hosts[other].claims(world.now));
 }
