@@ -79,7 +79,7 @@ places! {
     CutOffAtOnce, 20, "members cut off at the moment of a proposal";
     TakenOver, 15, "newcomers taken over while the lease they were told of lasts";
     OlderBasis, 8, "restarted voters among those with an older basis";
-    ReturnsInHalves, 20, "removed nodes back in two halves";
+    ReturnsInHalves, 8, "removed nodes back in two halves";
     Twins, 20, "second nodes with the id of a member";
     LateHellos, 20, "joins whose hellos came later";
     DeafStarters, 20, "held off nodes that went deaf";
