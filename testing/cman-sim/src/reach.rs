@@ -77,7 +77,7 @@ places! {
     Dropped, 1, "datagrams dropped by a full socket buffer";
     ForgottenPromises, 20, "voters that changed sides within a lease";
     CutOffAtOnce, 20, "members cut off at the moment of a proposal";
-    TakenOver, 15, "newcomers taken over while the lease they were told of lasts";
+    TakenOver, 8, "newcomers taken over while the lease they were told of lasts";
     OlderBasis, 8, "restarted voters among those with an older basis";
     ReturnsInHalves, 8, "removed nodes back in two halves";
     Twins, 20, "second nodes with the id of a member";
