@@ -133,8 +133,22 @@ pub fn watch(world: &mut World, prng: &mut Prng, lasting: Lasting, victim: usize
     let none_expected = begin(world, prng, lasting, victim);
     world.log_world(&format!("from now on: {lasting:?}, views expected: {}", !none_expected));
     world.run_for(WATCH)?;
+    if matches!(lasting, Lasting::Deaf | Lasting::Mute) {
+        others_keep_quorum(world, victim, lasting);
+    }
     let restarts = lasting == Lasting::FlappingNode;
     count(world, began, none_expected, restarts, &format!("{lasting:?}"))
+}
+
+/// One node of three or more that hears nobody, or is heard by nobody, costs the others nothing, no
+/// more than its death would.
+fn others_keep_quorum(world: &mut World, victim: usize, lasting: Lasting) {
+    let others = world.lost_quorum.iter().filter(|(_, host)| *host != victim);
+    let lost: Vec<_> = others.copied().collect();
+    if !lost.is_empty() {
+        let what = format!("{lasting:?}: quorum lost at others than {victim}: {lost:?}");
+        world.fail(Violation::new("majority keeps quorum", &[], what));
+    }
 }
 
 /// Starts the fault; returns whether it must not change any view.

@@ -73,12 +73,19 @@ impl Engine {
         }
     }
 
-    /// a working coordinator is heard, and may take this node in.
+    /// a working coordinator is heard, and may take this node in. One that does not hear this
+    /// node will not.
     fn waits_for_coordinator(&mut self, now: Instant) -> bool {
         let limit = now.before(self.hello_window() * 2);
-        let patience = self.cfg.timing.token * 3;
-        let working =
-            self.heard.values().any(|h| h.at >= limit && h.hello.kind == HelloKind::Coordinator);
+        let (me, token) = (self.me().node, self.cfg.timing.token);
+        let mut coordinators = self
+            .heard
+            .values()
+            .filter(|h| h.at >= limit && h.hello.kind == HelloKind::Coordinator)
+            .peekable();
+        let working = coordinators.peek().is_some();
+        let patience =
+            if coordinators.any(|h| h.hello.hears.contains(me)) { token * 3 } else { token };
         let courted = self.cfg.timing.share(50);
         let Phase::Candidate(candidate) = &mut self.phase else { return false };
         if working {

@@ -159,7 +159,7 @@ impl Engine {
         if newer && !taken.is_empty() {
             if taken.len() * 2 >= view.members.len() {
                 self.become_candidate(now, self.cfg.timing.share(25));
-            } else {
+            } else if !self.is_quorate(now) {
                 let mut changes = Changes::default();
                 for id in &taken {
                     changes.note(id.node, Reason::Parted, from.node, Duration::ZERO);

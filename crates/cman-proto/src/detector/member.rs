@@ -189,16 +189,33 @@ impl Engine {
     /// A token of silence. The acting deputy proposes; the others give it a little time.
     fn coordinator_silent(&mut self, now: Instant, coordinator: MemberId, silent: Duration) {
         let timing = self.cfg.timing;
+        let mut patience = self.stall.patience(now, &timing);
+        if self.is_quorate(now) {
+            // It was heard until a moment ago: it hears nobody. While a deputy's lease
+            // carries the view there is no hurry.
+            patience += timing.lease;
+            let acts = self.hub().is_some_and(|hub| hub.acting);
+            if acts && silent < patience && self.is_bound_to(now, coordinator) {
+                return;
+            }
+        }
         if self.propose_as_deputy(now, silent) {
             return;
         }
-        let patience = self.stall.patience(now, &timing) + timing.share(DEPUTY_PATIENCE);
+        let patience = patience + timing.share(DEPUTY_PATIENCE);
         if silent < patience && self.hears_acting(now, timing.share(DEPUTY_PATIENCE)) {
             return;
         }
         self.notice(now, coordinator.node, Notice::CoordinatorLost(coordinator.node));
         self.silent_hubs.insert(coordinator.node, now + timing.token * 4);
         self.become_candidate(now, timing.share(25));
+    }
+
+    /// Whether a promise to this hub lasts, or has ended only just now, so that somebody else's may
+    /// last: all were given at the same beats.
+    fn is_bound_to(&self, now: Instant, hub: MemberId) -> bool {
+        let before = now.before(self.cfg.timing.beat);
+        self.lease.promised(before).any(|(to, _)| to == hub)
     }
 
     /// One beat to the coordinator, and to deputies that act for it. R-114.
@@ -258,18 +275,29 @@ impl Engine {
             }
         } else if beat.view.epoch > self.my_epoch() {
             self.saw_epoch(beat.view.epoch);
-            let from_mine = self.coordinator() == Some(from)
-                || (self.coordinates() && self.superseded_by(from));
-            if self.is_working() && from_mine && !beat.acting {
-                self.become_candidate(now, self.cfg.timing.share(25));
+            if self.is_working() && !beat.acting {
+                self.sees_newer_view(now, from);
             }
         } else if self.coordinates() && !beat.acting && beat.view.epoch < self.my_epoch() {
             self.tell_moved(from);
         }
     }
 
-    fn superseded_by(&self, from: MemberId) -> bool {
-        self.view.as_ref().is_some_and(|view| view.contains(&from))
+    /// Somebody of this view beats in a newer one. Whoever still holds quorum does not give
+    /// that up for a node that may have gone on alone: a coordinator hears in the other's hello
+    /// whom it took along; members keep to the deputy that acts for theirs.
+    fn sees_newer_view(&mut self, now: Instant, from: MemberId) {
+        let holds = self.is_quorate(now);
+        let given_up = if self.coordinates() {
+            !holds && self.view.as_ref().is_some_and(|view| view.contains(&from))
+        } else {
+            let deputy = self.hub().is_some_and(|hub| hub.acting)
+                || self.hears_acting(now, self.cfg.timing.share(DEPUTY_PATIENCE));
+            self.coordinator() == Some(from) && !(holds && deputy)
+        };
+        if given_up {
+            self.become_candidate(now, self.cfg.timing.share(25));
+        }
     }
 
     /// A beat of a hub of this view.
@@ -350,11 +378,13 @@ impl Engine {
     pub(crate) fn on_moved(&mut self, now: Instant, from: MemberId, moved: &Moved) {
         self.saw_epoch(moved.view.epoch);
         let newer = moved.view.epoch > self.my_epoch();
-        let concerns_us = self.coordinator() == Some(from)
-            || self.view.as_ref().is_some_and(|view| {
-                view.nodes().any(|node| node != self.me().node && moved.members.contains(node))
-            });
-        if self.is_working() && newer && concerns_us {
+        let Some(view) = self.view.as_ref().filter(|_| self.is_working() && newer) else { return };
+        let me = self.me().node;
+        let taken = view.nodes().filter(|&node| node != me && moved.members.contains(node)).count();
+        let concerns_us = view.id.coordinator == from || taken > 0;
+        // As in `sees_newer_view`: quorum is not given up for a few that went on by themselves.
+        let few = taken * 2 < view.members.len();
+        if concerns_us && !(few && self.is_quorate(now)) {
             self.become_candidate(now, self.cfg.timing.share(25));
         }
     }
