@@ -102,7 +102,7 @@ pub(crate) const PACKING_WAIT: Duration = Duration::from_millis(1);
 pub(crate) const ORDER_WAIT: Duration = Duration::from_millis(2);
 
 /// How long a sender's units may be without an order record before others who hold them pass one
-/// on to the coordinator.
+/// on to the coordinator; then twice as long, up to a beat. R-166.
 pub(crate) const FORWARD_WAIT: Duration = Duration::from_millis(6);
 
 /// Least time between an acknowledgement and the next while nothing is urgent. R-54o.

@@ -151,7 +151,7 @@ impl Stream {
             acks: Acks::new(me, members, times),
             gaps: Gaps::new(members, beat),
             requests: RecordRequests::new(coordinator, beat),
-            unheard: Unheard::new(members),
+            unheard: Unheard::new(beat),
             hearsay: Hearsay::default(),
             answers: Answers::new(now, members),
             frames: VecDeque::new(),

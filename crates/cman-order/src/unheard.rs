@@ -3,63 +3,70 @@
 
 use crate::{limits::FORWARD_WAIT, store::Store, units::Units};
 use cman_types::Instant;
-use std::collections::VecDeque;
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Senders with units that have no order record yet.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Unheard {
-    watches: VecDeque<Watch>,
-    is_watched: Vec<bool>,
+    watches: BTreeMap<u16, Watch>,
+    /// When each of them is due.
+    row: BTreeSet<(Instant, u16)>,
+    /// The longest time between two looks.
+    longest: Duration,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Watch {
-    sender: u16,
     /// When to look whether there are records now.
     due: Instant,
     /// The last unit of the sender that had one when the watch began.
     named: u64,
+    /// How long it lasts.
+    wait: Duration,
 }
 
 impl Unheard {
-    pub(crate) fn new(members: usize) -> Self {
-        Self { watches: VecDeque::new(), is_watched: vec![false; members] }
+    /// The time between two looks doubles up to `longest`.
+    pub(crate) const fn new(longest: Duration) -> Self {
+        Self { watches: BTreeMap::new(), row: BTreeSet::new(), longest }
     }
 
     /// A unit of `sender` came whose predecessors are here and that has no record yet.
     pub(crate) fn came(&mut self, now: Instant, sender: u16, named: u64) {
-        if let Some(watched @ false) = self.is_watched.get_mut(usize::from(sender)) {
-            *watched = true;
-            self.watches.push_back(Watch { sender, due: now + FORWARD_WAIT, named });
+        if !self.watches.contains_key(&sender) {
+            self.watch(now, sender, named, FORWARD_WAIT.min(self.longest));
         }
+    }
+
+    fn watch(&mut self, now: Instant, sender: u16, named: u64, wait: Duration) {
+        let due = now + wait;
+        self.watches.insert(sender, Watch { due, named, wait });
+        self.row.insert((due, sender));
     }
 
     /// Nothing is without a record.
     pub(crate) fn clear(&mut self) {
-        for watch in self.watches.drain(..) {
-            if let Some(watched) = self.is_watched.get_mut(usize::from(watch.sender)) {
-                *watched = false;
-            }
-        }
+        self.watches.clear();
+        self.row.clear();
     }
 
     /// The last units of senders of whom nothing was ordered for too long.
     pub(crate) fn overdue(&mut self, now: Instant, store: &Store) -> Vec<(u16, u64)> {
         let mut overdue = Vec::new();
-        // All wait equally long, so the first in the row is due first.
-        while self.due() <= now {
-            let Some(watch) = self.watches.pop_front() else { break };
-            let Watch { sender, named: before, .. } = watch;
-            if let Some(watched) = self.is_watched.get_mut(usize::from(sender)) {
-                *watched = false;
-            }
+        while let Some((_, sender)) = self.row.first().copied().filter(|(due, _)| *due <= now) {
+            self.row.pop_first();
+            let Some(watch) = self.watches.remove(&sender) else { continue };
             let named = store.records().named(sender);
             let whole = store.units(sender).map_or(0, Units::whole);
-            if whole > named {
+            if whole <= named {
+                continue;
+            }
+            if named == watch.named {
+                overdue.push((sender, whole));
+                self.watch(now, sender, named, (watch.wait * 2).min(self.longest));
+            } else {
                 self.came(now, sender, named);
-                if named == before {
-                    overdue.push((sender, whole));
-                }
             }
         }
         overdue
@@ -67,7 +74,7 @@ impl Unheard {
 
     /// When to look next.
     pub(crate) fn due(&self) -> Instant {
-        self.watches.front().map_or(Instant::FAR, |watch| watch.due)
+        self.row.first().map_or(Instant::FAR, |(due, _)| *due)
     }
 }
 
@@ -78,17 +85,22 @@ mod tests {
     use cman_wire::frame::{Ordered, Run};
 
     #[test]
-    fn only_who_waits_in_vain_is_passed_on() {
-        let (mut unheard, mut store) = (Unheard::new(3), Store::new(3));
+    fn only_who_waits_in_vain_is_passed_on_and_ever_more_seldom() {
+        let mut unheard = Unheard::new(FORWARD_WAIT * 3);
+        let mut store = Store::new(3);
         for (sender, unit) in [(1, 1), (1, 2), (2, 1)] {
             store.insert(sender, unit, &Bytes::new());
             unheard.came(Instant::ZERO, sender, 0);
         }
         store.order(Ordered { first: 1, run: Run { sender: 1, from: 1, count: 1 } });
-        let later = Instant::ZERO + FORWARD_WAIT;
-        assert_eq!(unheard.due(), later);
-        assert_eq!(unheard.overdue(later, &store), [(2, 1)]);
-        assert_eq!(unheard.overdue(later + FORWARD_WAIT, &store), [(1, 2), (2, 1)]);
+        let at = |waits| Instant::ZERO + FORWARD_WAIT * waits;
+        assert_eq!(unheard.due(), at(1));
+        assert_eq!(unheard.overdue(at(1), &store), [(2, 1)]);
+        assert_eq!(unheard.overdue(at(2), &store), [(1, 2)]);
+        assert_eq!(unheard.overdue(at(3), &store), [(2, 1)]);
+        assert_eq!(unheard.overdue(at(5), &store), [(1, 2)]);
+        assert_eq!(unheard.overdue(at(6), &store), [(2, 1)], "no more than three waits");
+        assert_eq!(unheard.due(), at(7).max(unheard.due()));
         unheard.clear();
         assert_eq!(unheard.due(), Instant::FAR);
     }
