@@ -148,11 +148,20 @@ impl StoredState {
             _ => return Err("`removed` is neither yes nor no"),
         };
         Ok(Self {
-            epoch_ceiling: Epoch(field(body, "epoch_ceiling").ok_or("it has no `epoch_ceiling`")?),
+            epoch_ceiling: epoch(body)?,
             incarnation: Incarnation(field(body, "incarnation").ok_or("it has no `incarnation`")?),
             removed,
         })
     }
+}
+
+/// An epoch that no node would believe was not reached in good faith.
+fn epoch(body: &str) -> Result<Epoch, &'static str> {
+    let epoch = Epoch(field(body, "epoch_ceiling").ok_or("it has no `epoch_ceiling`")?);
+    if epoch > Epoch::MAX {
+        return Err("its `epoch_ceiling` is beyond all that are possible");
+    }
+    Ok(epoch)
 }
 
 fn field<T: FromStr>(text: &str, name: &str) -> Option<T> {
@@ -178,7 +187,7 @@ mod tests {
         assert_eq!(load(dir.path()).unwrap(), None);
         store(dir.path(), &STATE).unwrap();
         assert_eq!(load(dir.path()).unwrap(), Some(STATE));
-        let next = StoredState { removed: false, epoch_ceiling: Epoch(u64::MAX), ..STATE };
+        let next = StoredState { removed: false, epoch_ceiling: Epoch::MAX, ..STATE };
         store(dir.path(), &next).unwrap();
         assert_eq!(load(dir.path()).unwrap(), Some(next));
         let names: Vec<_> =
@@ -201,7 +210,10 @@ mod tests {
     fn damaged_files_are_told_from_missing_ones() {
         let dir = tempfile::tempdir().unwrap();
         let torn = STATE.to_text().split_off(40);
-        for content in [b"".as_slice(), b"\xff\xfe\x00", b"checksum zz", torn.as_bytes()] {
+        let beyond = StoredState { epoch_ceiling: Epoch::MAX.next(), ..STATE }.to_text();
+        let contents =
+            [b"".as_slice(), b"\xff\xfe\x00", b"checksum zz", torn.as_bytes(), beyond.as_bytes()];
+        for content in contents {
             std::fs::write(dir.path().join(STATE_FILE), content).unwrap();
             let error = load(dir.path()).unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{error:?}");

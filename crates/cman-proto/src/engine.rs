@@ -93,6 +93,10 @@ pub(crate) struct Epochs {
 /// How many epochs are reserved on disk at a time, and with how many left more are asked for.
 const EPOCH_BLOCK: u64 = 16;
 const EPOCH_RESERVE: u64 = 8;
+
+/// By how much an epoch may exceed all that were seen before: more than clocks that were never set
+/// and clocks that were set to the far future are apart, in seconds. R-04.
+const EPOCH_LEAP: u64 = 1 << 36;
 /// How long a disk may take to write a few bytes before that is worth a warning.
 const DISK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -423,8 +427,8 @@ impl Engine {
 
     /// Asks the disk for more epochs well ahead of need, and again for the removed flag's sake.
     pub(crate) fn reserve_epochs(&mut self) {
-        if self.epochs.seen.0 + EPOCH_RESERVE > self.epochs.asked.0 {
-            self.epochs.asked = Epoch(self.epochs.seen.0 + EPOCH_BLOCK);
+        if self.epochs.seen.plus(EPOCH_RESERVE) > self.epochs.asked {
+            self.epochs.asked = self.epochs.seen.plus(EPOCH_BLOCK);
             self.store();
         }
     }
@@ -525,7 +529,9 @@ impl Engine {
     /// Hands a frame to whom it concerns, if its sender may speak here. R-104.
     fn dispatch(&mut self, now: Instant, from: MemberId, via: Via, frame: Frame) {
         let is_peer = self.cfg.knows(from.node) && from.node != self.me().node;
-        if matches!(self.phase, Phase::Ended) || !is_peer {
+        let newest = frame.newest_epoch();
+        let is_plausible = newest <= Epoch::MAX.min(self.epochs.seen.plus(EPOCH_LEAP));
+        if matches!(self.phase, Phase::Ended) || !is_peer || !is_plausible {
             return;
         }
         match frame {

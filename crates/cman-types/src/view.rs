@@ -9,10 +9,19 @@ use core::fmt;
 pub struct Epoch(pub u64);
 
 impl Epoch {
+    /// No epoch above this one is believed: there is room for whoever adds to one.
+    pub const MAX: Self = Self(1 << 62);
+
     /// The epoch after this one.
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+        self.plus(1)
+    }
+
+    /// The epoch so many after this one.
+    #[must_use]
+    pub const fn plus(self, count: u64) -> Self {
+        Self(self.0.saturating_add(count))
     }
 }
 

@@ -75,6 +75,46 @@ impl Frame {
             _ => false,
         }
     }
+
+    /// The highest epoch that it tells of, by which a receiver may raise its own. 0 if none.
+    #[must_use]
+    pub fn newest_epoch(&self) -> Epoch {
+        match self {
+            Self::Beat(Beat { view, .. })
+            | Self::MemberBeat(MemberBeat { view, .. })
+            | Self::Who(Who { view, .. })
+            | Self::Hears(Hears { view, .. })
+            | Self::Moved(Moved { view, .. })
+            | Self::Leave(Leave { view, .. })
+            | Self::Kill(Kill { view, .. })
+            | Self::PutOut(PutOut { view, .. })
+            | Self::Data(Data { view, .. })
+            | Self::Order(Order { view, .. })
+            | Self::Ask(Ask { view, .. })
+            | Self::Ack(Ack { view, .. }) => view.epoch,
+            Self::Propose(Propose { ballot, .. })
+            | Self::Recover(Recover { ballot, .. })
+            | Self::Recovered(Recovered { ballot, .. })
+            | Self::Install(Install { ballot, .. })
+            | Self::Gone(Gone { ballot, .. }) => ballot.epoch,
+            Self::Relay(relay) => relay.frame.newest_epoch(),
+            Self::Hello(hello) => newest([hello.epoch_seen], hello.view),
+            Self::Probe(probe) => probe.epoch_seen,
+            Self::ProbeAck(ack) => newest([ack.epoch_seen], ack.view.as_ref().map(|view| view.id)),
+            Self::Flush(flush) => newest(
+                [flush.epoch_seen, flush.ballot.epoch],
+                flush.pending.iter().copied().chain(flush.origin),
+            ),
+            Self::Nack(nack) => newest([nack.epoch_seen], [nack.ballot]),
+            Self::Commit(commit) => newest([], [commit.ballot, commit.view]),
+            Self::Refuse(_) | Self::Challenge(_) | Self::Answer(_) => Epoch(0),
+        }
+    }
+}
+
+fn newest<const N: usize>(epochs: [Epoch; N], views: impl IntoIterator<Item = ViewId>) -> Epoch {
+    let views = views.into_iter().map(|view| view.epoch);
+    epochs.into_iter().chain(views).max().unwrap_or_default()
 }
 
 /// A unit, from its sender or, as repair, from whoever holds it. R-50o, R-51o.

@@ -21,6 +21,8 @@ pub(crate) type Delivered = (NodeId, u64);
 
 struct Node {
     engine: Engine,
+    /// Up to which epoch it has reserved.
+    ceiling: Epoch,
     sent: u64,
     delivered: Vec<Delivered>,
 }
@@ -40,7 +42,7 @@ impl Pairs {
         let now = Instant::ZERO + TOKEN;
         let node = |at| {
             let engine = Engine::new(now, config(at));
-            Node { engine, sent: 0, delivered: Vec::new() }
+            Node { engine, ceiling: Epoch(0), sent: 0, delivered: Vec::new() }
         };
         let nodes = (0..4).map(node).collect();
         let on_their_way = VecDeque::new();
@@ -68,6 +70,18 @@ impl Pairs {
     /// What a node delivered, in order.
     pub(crate) fn delivered(&self, at: usize) -> &[Delivered] {
         &self.nodes[at].delivered
+    }
+
+    /// A node is told something that its peer never said.
+    pub(crate) fn tell(&mut self, from: usize, to: usize, frame: Frame) {
+        let engine = &mut self.nodes[to].engine;
+        engine.handle_frame(self.now, life(from), address(from), Via::Unicast, frame);
+        self.settle();
+    }
+
+    /// Up to which epochs the nodes have reserved.
+    pub(crate) fn ceilings(&self) -> Vec<Epoch> {
+        self.nodes.iter().map(|node| node.ceiling).collect()
     }
 
     /// Whether all work in one view.
@@ -136,6 +150,7 @@ impl Pairs {
             match output {
                 Output::Send { to, frame } => self.route(at, to, &frame),
                 Output::Event(Event::Store { epoch_ceiling, .. }) => {
+                    self.nodes[at].ceiling = epoch_ceiling;
                     self.nodes[at].engine.handle_stored(self.now, epoch_ceiling);
                 }
                 Output::Event(Event::Deliver(deliver)) => {

@@ -1,11 +1,8 @@
 //! Two views with full repair buffers become one: what the view change has to say of them is
 //! longer than any one message may be if it is said carelessly..
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod pairs;
-
+use crate::world::{PAIRS, Pairs, TOKEN};
 use core::time::Duration;
-use pairs::{PAIRS, Pairs, TOKEN};
 
 /// Messages of each node. At two runs of order records for each pair of messages that is more than
 /// a message of 2 MiB holds at the 22 bytes of a record whose fields are all told.
