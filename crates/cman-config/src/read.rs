@@ -36,10 +36,8 @@ pub(crate) struct NodeRead<'a, 'input> {
 
 /// Reads everything below the root; `None` if a compulsory value is missing or unreadable.
 pub(crate) fn config(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Config> {
-    if root.tag_name().name() != "cluster" {
-        let message = format!("`<{}>`, expected `<cluster>`", shown(root.tag_name().name()));
-        let help = "check that this is the right file; cluster.conf(5) begins with an example";
-        findings.report(Code::WrongRoot, value::tag_span(root), message, help);
+    if !value::is_named(root, "cluster") {
+        wrong_root(root, findings);
         return None;
     }
     unused::check(root, findings);
@@ -74,6 +72,24 @@ pub(crate) fn config(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<
     })
 }
 
+fn wrong_root(root: Node<'_, '_>, findings: &mut Findings<'_>) {
+    let found = shown(value::written_name(root));
+    let (message, help) = match root.tag_name().namespace() {
+        Some(namespace) => (
+            format!(
+                "`<{found}>` of the XML namespace \"{}\", expected `<cluster>` of none",
+                shown(namespace)
+            ),
+            "write `<cluster>` without a prefix, and remove `xmlns`",
+        ),
+        None => (
+            format!("`<{found}>`, expected `<cluster>`"),
+            "check that this is the right file; cluster.conf(5) begins with an example",
+        ),
+    };
+    findings.report(Code::WrongRoot, value::tag_span(root), message, help);
+}
+
 fn cluster_name(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<String> {
     let attribute =
         value::required(root, "name", "name=\"...\", the name of the cluster", findings)?;
@@ -105,7 +121,7 @@ fn config_version(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<u64
 
 fn token(totem: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let attribute = totem.attribute_node("token")?;
+    let attribute = value::attribute(totem, "token")?;
     let help = "write the milliseconds after which a silent node is put out, such as \
                 token=\"2000\", or leave it out for that default";
     Number { range: milliseconds(TOKEN_MIN)..=milliseconds(TOKEN_MAX), unit: " ms", help }
@@ -120,7 +136,7 @@ fn nodes<'a, 'input>(
     let list = child(root, "clusternodes");
     let elements = list.into_iter().flat_map(|list| list.children());
     let nodes: Vec<_> = elements
-        .filter(|node| node.is_element() && node.tag_name().name() == "clusternode")
+        .filter(|node| value::is_named(*node, "clusternode"))
         .map(|element| NodeRead::read(element, findings))
         .collect();
     if nodes.is_empty() {
@@ -135,7 +151,7 @@ fn nodes<'a, 'input>(
 impl<'a, 'input> NodeRead<'a, 'input> {
     fn read(element: Node<'a, 'input>, findings: &mut Findings<'_>) -> Self {
         let name = value::required(element, "name", "name=\"...\", its host name", findings)
-            .and_then(|attribute| node_name(element, &attribute, findings));
+            .and_then(|attribute| node_name(&attribute, findings));
         let example = "nodeid=\"...\", a number that no other node has; never change it later";
         let id = value::required(element, "nodeid", example, findings)
             .and_then(|attribute| node_id(&attribute, findings));
@@ -148,7 +164,7 @@ impl<'a, 'input> NodeRead<'a, 'input> {
 }
 
 fn votes(element: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<u32> {
-    let Some(attribute) = element.attribute_node("votes") else { return Some(1) };
+    let Some(attribute) = value::attribute(element, "votes") else { return Some(1) };
     let help = "write votes=\"1\", or leave it out; votes=\"0\" for a node that does not count for \
                 quorum";
     Number { range: 0..=65535, unit: "", help }.read(&attribute, findings)
@@ -162,12 +178,8 @@ fn node_id(attribute: &Attribute<'_, '_>, findings: &mut Findings<'_>) -> Option
         .and_then(NodeId::new)
 }
 
-fn node_name<'a>(
-    element: Node<'a, '_>,
-    attribute: &Attribute<'_, '_>,
-    findings: &mut Findings<'_>,
-) -> Option<&'a str> {
-    let name = element.attribute("name")?;
+fn node_name<'a>(attribute: &Attribute<'a, '_>, findings: &mut Findings<'_>) -> Option<&'a str> {
+    let name = attribute.value();
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
     if let Ok(address) = name.parse::<IpAddr>()
         && let Some(kind) = unreachable_kind(address)
@@ -226,7 +238,7 @@ const SWITCH: [(&str, bool); 2] = [("1", true), ("0", false)];
 
 impl<'a, 'input> Cman<'a, 'input> {
     fn read(element: Node<'a, 'input>, findings: &mut Findings<'_>) -> Self {
-        let given = |name: &str| element.attribute_node(name);
+        let given = |name: &str| value::attribute(element, name);
         let transports = [("udp", Transport::Multicast), ("udpu", Transport::Unicast)];
         let id_help = "leave it out: it then follows from the name of the cluster";
         let votes_help = "leave it out: it is then the sum of the votes of the nodes";

@@ -6,7 +6,7 @@ use crate::{
     diagnostic::Findings,
     read::{Cman, NodeRead},
     source::shown,
-    value::{child, tag_span},
+    value::{attribute, child, tag_span},
 };
 use cman_types::limits::NODES_MAX;
 use core::{net::IpAddr, ops::Range};
@@ -29,16 +29,14 @@ pub(crate) fn check(cman: &Cman<'_, '_>, nodes: &[NodeRead<'_, '_>], findings: &
     match (cman.element, cman.two_node) {
         (Some(element), Some(true)) => two_node(cman, element, nodes, findings),
         // Not readable: what the author wants is not known.
-        (Some(element), None) if element.has_attribute("two_node") => {}
+        (Some(element), None) if attribute(element, "two_node").is_some() => {}
         _ => votes_make_majorities(cman, nodes, &votes, findings),
     }
 }
 
 /// Where the value of this attribute stands, or the element if it has none.
 fn span_of(element: Node<'_, '_>, name: &str) -> Range<usize> {
-    element
-        .attribute_node(name)
-        .map_or_else(|| tag_span(element), |attribute| attribute.range_value())
+    attribute(element, name).map_or_else(|| tag_span(element), |attribute| attribute.range_value())
 }
 
 fn node_count(nodes: &[NodeRead<'_, '_>], findings: &mut Findings<'_>) {

@@ -10,8 +10,11 @@ use crate::{
     suggest::nearest,
     value,
 };
-use roxmltree::{Attribute, Node};
+use roxmltree::{Attribute, NS_XML_URI, Node};
 use std::collections::BTreeSet;
+
+/// What XML itself defines, such as `xml:base`: it comes from the tools that put files together.
+const XML_OWN: [&str; 4] = ["base", "id", "lang", "space"];
 
 /// Reports everything below `root` that has no effect, and elements given more often than once.
 pub(crate) fn check(root: Node<'_, '_>, findings: &mut Findings<'_>) {
@@ -42,8 +45,10 @@ impl Walk<'_, '_> {
 
     fn attribute(&mut self, attribute: Attribute<'_, '_>, schema: &'static Element) {
         let name = attribute.name();
-        // `xml:base` and its like come from the tools that put files together.
-        if attribute.namespace().is_some() {
+        if let Some(namespace) = attribute.namespace() {
+            if !(namespace == NS_XML_URI && XML_OWN.contains(&name)) {
+                self.foreign_attribute(attribute, schema);
+            }
             return;
         }
         let span = attribute.range_qname();
@@ -72,12 +77,38 @@ impl Walk<'_, '_> {
         }
     }
 
+    fn foreign_attribute(&mut self, attribute: Attribute<'_, '_>, schema: &'static Element) {
+        let span = attribute.range_qname();
+        let written = shown(self.findings.text(span.clone()));
+        self.findings.report_with(Code::UnknownAttribute, span, || {
+            let message = format!(
+                "`{written}` is of another XML namespace, and no attribute of `<{}>`",
+                schema.name
+            );
+            (message, help_for_foreign(schema.attribute(attribute.name()).is_some()))
+        });
+    }
+
+    fn foreign_element(&mut self, node: Node<'_, '_>, schema: &'static Element) {
+        self.findings.report_with(Code::UnknownElement, value::tag_span(node), || {
+            let message = format!(
+                "`<{}>` is of another XML namespace, and no element of `<{}>`",
+                shown(value::written_name(node)),
+                schema.name
+            );
+            (message, help_for_foreign(schema.child(node.tag_name().name()).is_some()))
+        });
+    }
+
     fn child<'n>(
         &mut self,
         node: Node<'n, '_>,
         schema: &'static Element,
         seen: &mut BTreeSet<&'n str>,
     ) {
+        if node.tag_name().namespace().is_some() {
+            return self.foreign_element(node, schema);
+        }
         let name = node.tag_name().name();
         let span = value::tag_span(node);
         let inside = schema.name;
@@ -122,6 +153,16 @@ impl Walk<'_, '_> {
         let help = "remove it, or make it a comment: `<!-- ... -->`";
         self.findings.report(Code::StrayText, start..start + text.len(), message, help);
     }
+}
+
+/// What to do about a name of another namespace, which may be a known one but for that.
+fn help_for_foreign(known: bool) -> String {
+    let help = if known {
+        "write it without a prefix and without `xmlns`, or remove it"
+    } else {
+        "remove it; nothing in cluster.conf is of an XML namespace"
+    };
+    help.to_owned()
 }
 
 /// What the author of an unknown attribute may have meant.

@@ -4,15 +4,37 @@ use crate::{code::Code, diagnostic::Findings, source::shown};
 use core::{fmt::Display, net::IpAddr, ops::Range, ops::RangeInclusive};
 use roxmltree::{Attribute, Node};
 
-/// Where the beginning of an element stands: `<` and its name.
+/// Where the beginning of an element stands: `<` and its name, with its prefix.
 pub(crate) fn tag_span(node: Node<'_, '_>) -> Range<usize> {
     let start = node.range().start;
-    start..start.saturating_add(1 + node.tag_name().name().len())
+    start..start.saturating_add(1 + written_name(node).len())
+}
+
+/// The name of an element as the file has it, with its prefix.
+pub(crate) fn written_name<'a>(node: Node<'a, '_>) -> &'a str {
+    let text = node.document().input_text().get(node.range()).unwrap_or("");
+    let tag = text.strip_prefix('<').unwrap_or(text);
+    tag.split(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).next().unwrap_or("")
+}
+
+/// Whether this is an element of this name. One of an XML namespace means something else,
+/// whatever it is called.
+pub(crate) fn is_named(node: Node<'_, '_>, name: &str) -> bool {
+    node.is_element() && node.tag_name().namespace().is_none() && node.tag_name().name() == name
 }
 
 /// The first child element of this name.
 pub(crate) fn child<'a, 'input>(parent: Node<'a, 'input>, name: &str) -> Option<Node<'a, 'input>> {
-    parent.children().find(|node| node.is_element() && node.tag_name().name() == name)
+    parent.children().find(|node| is_named(*node, name))
+}
+
+/// The attribute of this name. One of an XML namespace means something else. (The XML reader's
+/// own search does not tell them apart.)
+pub(crate) fn attribute<'a, 'input>(
+    node: Node<'a, 'input>,
+    name: &str,
+) -> Option<Attribute<'a, 'input>> {
+    node.attributes().find(|given| given.namespace().is_none() && given.name() == name)
 }
 
 /// A compulsory attribute; reports that it is missing, with an example of what to write.
@@ -22,7 +44,7 @@ pub(crate) fn required<'a, 'input>(
     example: &str,
     findings: &mut Findings<'_>,
 ) -> Option<Attribute<'a, 'input>> {
-    let found = node.attribute_node(name);
+    let found = attribute(node, name);
     if found.is_none() {
         let message = format!("`<{}>` has no `{name}`", node.tag_name().name());
         findings.report(Code::MissingAttribute, tag_span(node), message, format!("add {example}"));
