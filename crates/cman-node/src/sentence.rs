@@ -26,9 +26,22 @@ pub(crate) fn evidence(change: &Change) -> String {
     }
 }
 
-/// What happened to one node, as a clause.
-fn clause(change: &Change) -> String {
+/// Whether the node was lost: it went without having ended.
+const fn is_loss(reason: Reason) -> bool {
+    matches!(reason, Reason::Silent | Reason::Unresponsive | Reason::Parted | Reason::Lagging)
+}
+
+/// What happened to one node, as a clause. A node that was lost may be a member: this node was in
+/// no view with it meanwhile, for example because it was stopped itself.
+fn clause(change: &Change, is_member: bool) -> String {
     let node = change.node;
+    if is_member && is_loss(change.reason) {
+        return format!(
+            "node {node} is together with this node again (not in one view with it meanwhile, as \
+             node {} found)",
+            change.witness
+        );
+    }
     let verb = match change.reason {
         Reason::Joined => "joined",
         Reason::Merged => "merged",
@@ -47,11 +60,13 @@ fn clause(change: &Change) -> String {
 /// One paragraph about a view change.
 pub(crate) fn view(change: &ViewChange) -> String {
     let view = &change.view;
-    let members = list(&view.nodes().collect());
+    let nodes: NodeSet = view.nodes().collect();
+    let members = list(&nodes);
     let coordinator = view.id.coordinator.node;
     let why = if change.changes.is_empty() {
         "nobody came or went".to_owned()
     } else {
+        let clause = |one: &Change| clause(one, nodes.contains(one.node));
         let shown: Vec<String> = change.changes.iter().take(8).map(clause).collect();
         let more = change.changes.len().saturating_sub(shown.len());
         let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -92,7 +107,12 @@ pub(crate) struct Standing<'a> {
 /// Why a node may act or not, as a clause.
 pub(crate) fn why(standing: &Standing<'_>) -> String {
     let ViewVotes { present, expected, needed, .. } = standing.votes;
-    let count = format!("{present} of {expected} expected votes are here, {needed} are needed");
+    let are = |votes: u32| if votes == 1 { "is" } else { "are" };
+    let count = format!(
+        "{present} of {expected} expected votes {} here, {needed} {} needed",
+        are(*present),
+        are(*needed)
+    );
     if standing.quorate {
         count
     } else if standing.leaves {
@@ -221,6 +241,7 @@ pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cman_types::{Epoch, Incarnation, Member, MemberId, Salt, View, ViewId};
     use core::time::Duration;
 
     fn standing(votes: &ViewVotes) -> Standing<'_> {
@@ -231,14 +252,44 @@ mod tests {
     fn a_node_that_was_never_there_does_not_come_back() {
         let node = NodeId::new(4).unwrap();
         let change = Change { node, reason: Reason::Merged, witness: node, silent: Duration::ZERO };
-        let said = clause(&change);
+        let said = clause(&change, true);
         assert_eq!(said, "node 4 merged (not in this node's view before, found by node 4)");
+    }
+
+    /// A coordinator that was stopped finds the others in a view of their own, and comes to them.
+    #[test]
+    fn a_member_of_the_view_has_not_parted() {
+        let member = |node: u32| {
+            let node = NodeId::new(node).unwrap();
+            let id = MemberId { node, incarnation: Incarnation(7), salt: Salt([0; 16]) };
+            Member { id, address: "10.0.0.1:5405".parse().unwrap() }
+        };
+        let members = vec![member(1), member(2)];
+        let id = ViewId { epoch: Epoch(9), coordinator: members[1].id };
+        let witness = members[1].id.node;
+        let parted = |node: u32| {
+            let node = NodeId::new(node).unwrap();
+            Change { node, reason: Reason::Parted, witness, silent: Duration::ZERO }
+        };
+        let said = view(&ViewChange {
+            view: View { id, members },
+            wire_version: 1,
+            transitional: Vec::new(),
+            joined: Vec::new(),
+            left: Vec::new(),
+            changes: vec![parted(2), parted(3)],
+            flush: Duration::ZERO,
+            recover: Duration::ZERO,
+        });
+        let again = "members 1,2; coordinator 2; node 2 is together with this node again (not in \
+                     one view with it meanwhile, as node 2 found); node 3 parted (";
+        assert!(said.contains(again), "{said}");
     }
 
     #[test]
     fn quorum_is_explained_by_the_votes_of_the_view() {
         let mut votes = ViewVotes { present: 1, expected: 2, needed: 2, ..ViewVotes::default() };
-        let lost = "quorum lost: 1 of 2 expected votes are here, 2 are needed; services here must \
+        let lost = "quorum lost: 1 of 2 expected votes is here, 2 are needed; services here must \
                     not act";
         assert_eq!(quorum(&standing(&votes)), lost);
         votes.present = 2;
