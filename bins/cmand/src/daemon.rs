@@ -4,7 +4,6 @@ use crate::{
     args::Args,
     context::Context,
     detach::{self, Starter},
-    directory::Directory,
     engine::{Action, Engine, Outcome},
     engine_thread::{EngineThread, Running},
     groups::{desk::Desk, inbox::Inbox, outbox::Outbox, sessions::Sessions},
@@ -17,16 +16,16 @@ use crate::{
     service::{Doors, Service, Signals},
     start_error::StartError,
     startup::{Prepared, prepare},
+    state_dir::{StateDir, StateWriter},
     systemd::Systemd,
     transmit::Transmitter,
 };
-use cman_io::{clock, disk_thread::DiskThread, sched, waker::Waker};
+use cman_io::{clock, disk_thread::DiskThread, sched, state::StoredState, waker::Waker};
 use cman_ipc::event::{ConfigEvent, Event};
 use cman_node::{Node, Stored};
 use cman_record::{Described, Recorder, Witness};
 use rustix::fs::Mode;
 use std::{
-    path::Path,
     sync::{Arc, Mutex, mpsc::sync_channel},
     thread::JoinHandle,
 };
@@ -88,7 +87,7 @@ struct Started {
     running: Running,
     outbox: Outbox,
     context: Arc<Context>,
-    state_dir: Option<Directory>,
+    state_dir: StateDir,
     run_dir: RunDir,
     record_thread: Option<JoinHandle<()>>,
 }
@@ -104,7 +103,8 @@ fn start(
     let engine = Engine { actions, waker: Waker::new()?, progress: Arc::default() };
     let (inbox, outbox) = (Inbox::new(engine.waker.clone()), Outbox::default());
     let trouble: Arc<DiskTrouble> = Arc::default();
-    let disk = start_disk(&args.state_dir, engine.clone(), Arc::clone(&trouble))?;
+    trouble.set(prepared.state_dir.trouble());
+    let disk = start_disk(prepared.state_dir.writer(), engine.clone(), Arc::clone(&trouble))?;
     peers::resolve(&prepared.config, prepared.me.id, prepared.interface.address, engine.clone())?;
     let (recorder, record_thread, node) = make_node(args, &mut prepared)?;
     let lease = Arc::new(prepared.lease);
@@ -127,7 +127,8 @@ fn start(
     .inspect_err(|_| args.record.iter().for_each(|path| record_file::take_back(path)))?;
     let Prepared { config, me, mut state_dir, run_dir, interface, group, notes, .. } = prepared;
     // The node speaks from now on: that it did must not be forgotten.
-    state_dir.iter_mut().for_each(Directory::keep);
+    state_dir.keep();
+    state_dir.locked().into_iter().for_each(record_file::forget_old_panics);
     let context = Arc::new(Context {
         engine,
         hub: Hub::default(),
@@ -184,11 +185,12 @@ fn make_node(args: &Args, prepared: &mut Prepared) -> Result<NodeParts, StartErr
 
 /// The thread that writes the state; what it did is told to the node.
 fn start_disk(
-    dir: &Path,
+    mut writer: StateWriter,
     engine: Engine,
     trouble: Arc<DiskTrouble>,
 ) -> Result<DiskThread, StartError> {
-    let disk = DiskThread::spawn(dir.to_owned(), move |result| {
+    let store = move |state: &StoredState| writer.store(state);
+    let disk = DiskThread::spawn(store, move |result| {
         let stored = match result {
             Ok(state) => {
                 if trouble.set(None) {

@@ -8,7 +8,7 @@
 //! - the *service* thread: clients, signals, systemd, events ([`service`], [`conversation`],
 //!   [`outlet`], [`answer`], [`present`], [`observer`], [`hub`], [`history`], [`past`],
 //!   [`words`]);
-//! - the *disk* thread: the state file (`cman_io::disk_thread`).
+//! - the *disk* thread: the state file (`cman_io::disk_thread`, [`state_dir`]).
 //!
 //! [`engine`] is the way from the others to the engine thread, [`groups`] the way of messages
 //! between clients and node, both ways: bounded, and never waited for on the engine's side.
@@ -22,6 +22,7 @@
 
 mod answer;
 mod args;
+mod claim;
 mod context;
 mod conversation;
 mod daemon;
@@ -47,6 +48,7 @@ mod run_dir;
 mod service;
 mod start_error;
 mod startup;
+mod state_dir;
 mod stream;
 mod subscriber;
 mod systemd;

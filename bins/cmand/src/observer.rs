@@ -1,5 +1,5 @@
 //! Looks at the network from time to time, and tells clients when a link or a path to a member
-//! changes.
+//! changes; and tells the log why a node that has not been quorate yet is not.
 
 use crate::{
     context::Context,
@@ -38,6 +38,9 @@ pub(crate) async fn observe(context: Arc<Context>) {
         if !context.history().has_told(&snapshot.status) {
             continue;
         }
+        if let Some(why) = observer.look_at_quorum(&snapshot.status) {
+            tracing::info!("{why}");
+        }
         let own = context.interface.address;
         let network = Network::look(own, &context.carrier, snapshot.at, &snapshot.status);
         for event in observer.look(snapshot.at, &network, &snapshot.status) {
@@ -55,6 +58,18 @@ struct Observer {
     /// Whether multicast passes to nobody.
     multicast_dead: bool,
     paths: BTreeMap<NodeId, Path>,
+    waiting: Waiting,
+}
+
+/// Why the node may not act, as long as it never could: nobody tells of quorum before there is
+/// some.
+#[derive(Debug)]
+enum Waiting {
+    /// What was seen last, and whether that was told. Most starts are over before it is seen
+    /// twice.
+    For { why: String, told: bool },
+    /// It could act once: what becomes of quorum is told when it happens.
+    Over,
 }
 
 /// How a member is heard.
@@ -74,7 +89,23 @@ struct Path {
 impl Observer {
     /// To whom all is well until it sees otherwise.
     const fn new(group: Option<IpAddr>) -> Self {
-        Self { group, down_since: None, multicast_dead: false, paths: BTreeMap::new() }
+        let waiting = Waiting::For { why: String::new(), told: true };
+        Self { group, down_since: None, multicast_dead: false, paths: BTreeMap::new(), waiting }
+    }
+
+    /// Why the node may not act yet, if that is news.
+    fn look_at_quorum(&mut self, status: &node::Status) -> Option<String> {
+        if status.quorate {
+            self.waiting = Waiting::Over;
+        }
+        let Waiting::For { why: seen, told } = &mut self.waiting else { return None };
+        let why = why_not(status);
+        if *seen != why {
+            (*seen, *told) = (why, false);
+            return None;
+        }
+        let news = !std::mem::replace(told, true);
+        news.then(|| format!("no quorum yet: {why}; services here must not act"))
     }
 
     /// What has changed since the last look.
@@ -135,6 +166,17 @@ impl Observer {
     }
 }
 
+/// Why the node may not act: with the votes, which do not matter while it waits for all, but show
+/// what is missing.
+fn why_not(status: &node::Status) -> String {
+    let node::Status { votes, expected_votes, needed, why_quorate, .. } = status;
+    if status.waiting_for_all {
+        format!("{why_quorate}; votes: {votes} of {expected_votes} expected, {needed} needed")
+    } else {
+        why_quorate.clone()
+    }
+}
+
 fn path_event(group: Option<IpAddr>, node: NodeId, state: PathState) -> LinkEvent {
     let PathState { relayed, multicast_dead } = state;
     let text = match (relayed, multicast_dead) {
@@ -174,6 +216,26 @@ mod tests {
             format!("{node} {up} {multicast_heard}: {text}")
         };
         events.into_iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_node_that_cannot_act_from_the_start_says_why() {
+        let mut observer = observer();
+        let mut look = |votes, waiting_for_all, quorate| {
+            let mut status = status(5, votes);
+            (status.waiting_for_all, status.quorate) = (waiting_for_all, quorate);
+            (status.expected_votes, status.needed) = (3, 2);
+            observer.look_at_quorum(&status).unwrap_or_default()
+        };
+        assert_eq!(look(1, false, false), "", "that may be over soon");
+        let said = look(1, false, false);
+        assert_eq!(said, "no quorum yet: 1 of 3; services here must not act");
+        assert_eq!(look(1, false, false), "");
+        assert_eq!(look(2, true, false), "");
+        let said = look(2, true, false);
+        assert!(said.contains("; votes: 2 of 3 expected, 2 needed;"), "{said}");
+        assert_eq!(look(2, true, true), "");
+        assert_eq!((look(1, false, false), look(1, false, false)), (String::new(), String::new()));
     }
 
     #[test]

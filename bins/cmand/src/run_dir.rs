@@ -4,7 +4,7 @@ use crate::{
     directory::{Directory, DirectoryError},
     start_error::StartError,
 };
-use cman_io::regular_file;
+use cman_io::{lock_file::LockError, regular_file};
 use cman_ipc::paths::{ADMIN_SOCKET, LEASE_PAGE, PID_FILE, PUBLIC_SOCKET, SOCKET_PATH_MAX};
 use std::{
     fs::{self, Permissions},
@@ -30,19 +30,31 @@ pub(crate) struct RunDir {
 }
 
 impl RunDir {
+    /// Whether sockets in this directory could be reached.
+    ///
+    /// # Errors
+    /// When its path is too long.
+    pub(crate) fn check(path: &Path) -> Result<(), StartError> {
+        let longest = path.join(ADMIN_SOCKET).as_os_str().as_bytes().len();
+        if longest > SOCKET_PATH_MAX {
+            return Err(StartError::RunDirTooLong { path: path.to_owned(), longest });
+        }
+        Ok(())
+    }
+
     /// Makes the directory if it is not there, and locks it.
     ///
     /// # Errors
     /// When it cannot be made, sockets in it could not be reached, or another daemon has it.
     pub(crate) fn acquire(path: &Path) -> Result<Self, StartError> {
-        let longest = path.join(ADMIN_SOCKET).as_os_str().as_bytes().len();
-        if longest > SOCKET_PATH_MAX {
-            return Err(StartError::RunDirTooLong { path: path.to_owned(), longest });
-        }
+        Self::check(path)?;
         let directory =
             Directory::acquire(path, 0o755, LOCK_FILE).map_err(|error| match error {
                 DirectoryError::Make(source) => {
                     StartError::RunDir { path: path.to_owned(), source }
+                }
+                DirectoryError::Lock(LockError::Io { path, source }) => {
+                    StartError::RunDirLock { path, source }
                 }
                 DirectoryError::Lock(error) => error.into(),
             })?;

@@ -18,11 +18,7 @@ pub(crate) enum StartError {
         .path.display()
     )]
     NotANode { path: PathBuf, name: String, nodes: String },
-    #[error(
-        "cannot read the cluster's key {}: {source}; make one with `cman_tool keygen` on one node \
-         and copy it to all, or choose `encryption=\"off\"` in the configuration",
-        .path.display()
-    )]
+    #[error("cannot read the cluster's key {}: {source}; {}", .path.display(), key_advice(.source))]
     KeyRead { path: PathBuf, source: io::Error },
     #[error(
         "others may read the cluster's key {} (mode {mode:04o}); run `chmod 600 {}`, and make a \
@@ -33,10 +29,21 @@ pub(crate) enum StartError {
     #[error("{}: {source}", .path.display())]
     Key { path: PathBuf, source: cman_crypto::KeyError },
     #[error(
-        "cannot make the run directory {}: {}, or choose another with --run-dir",
+        "cannot make the run directory {}: {}choose another with --run-dir",
         .path.display(), make_advice(.source)
     )]
     RunDir { path: PathBuf, source: io::Error },
+    #[error(
+        "cannot lock {}: {}choose another run directory with --run-dir",
+        .path.display(), lock_advice(.source)
+    )]
+    RunDirLock { path: PathBuf, source: io::Error },
+    #[error(
+        "a daemon for the run directory {} is starting already (pid {pid}): it still looks for \
+         the address of its name; wait for it, or end it with `kill {pid}`",
+        .path.display()
+    )]
+    Starting { path: PathBuf, pid: i32 },
     #[error(
         "the run directory {} has too long a path: that of its sockets would have {longest} bytes, \
          and the system allows {SOCKET_PATH_MAX} bytes; choose a shorter one with --run-dir",
@@ -79,14 +86,37 @@ pub(crate) enum StartError {
     Resources(#[from] io::Error),
 }
 
+/// To be followed by another thing to do.
 fn make_advice(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::AlreadyExists => "it is no directory; move it away".to_owned(),
+        io::ErrorKind::AlreadyExists => "it is no directory; move it away, or ".to_owned(),
         io::ErrorKind::NotADirectory => {
-            "a part of its path is no directory; move that away".to_owned()
+            "a part of its path is no directory; move that away, or ".to_owned()
         }
-        io::ErrorKind::PermissionDenied => format!("{error}; start as root"),
-        _ => error.to_string(),
+        _ => lock_advice(error),
+    }
+}
+
+/// The same for a file in that directory.
+fn lock_advice(error: &io::Error) -> String {
+    let first = match error.kind() {
+        io::ErrorKind::PermissionDenied => "start as root, or ",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there, or ",
+        _ => "",
+    };
+    format!("{error}; {first}")
+}
+
+fn key_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "make one with `cman_tool keygen` on one node and copy it to all, name another with \
+             --keyfile, or choose `encryption=\"off\"` in the configuration"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "start as root, or make the user of this process its owner with `chown`"
+        }
+        _ => "name another with --keyfile",
     }
 }
 
@@ -95,5 +125,43 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::NotFound => "write one (see cluster.conf(5)), or name another with --config",
         io::ErrorKind::PermissionDenied => "start as root, or name another with --config",
         _ => "name another with --config",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(kind: io::ErrorKind) -> String {
+        StartError::KeyRead { path: "/k".into(), source: kind.into() }.to_string()
+    }
+
+    #[test]
+    fn a_key_that_may_not_be_read_need_not_be_made() {
+        let denied = key(io::ErrorKind::PermissionDenied);
+        assert!(denied.contains("start as root") && denied.contains("chown"), "{denied}");
+        assert!(!denied.contains("keygen") && !denied.contains("encryption"), "{denied}");
+        assert!(key(io::ErrorKind::NotFound).contains("cman_tool keygen"));
+    }
+
+    #[test]
+    fn a_run_directory_that_cannot_be_had_is_told_in_a_sentence() {
+        let (path, read_only) = (PathBuf::from("/x"), || io::ErrorKind::ReadOnlyFilesystem.into());
+        let make = StartError::RunDir { path: path.clone(), source: read_only() };
+        assert_eq!(
+            make.to_string(),
+            "cannot make the run directory /x: read-only filesystem or storage medium; choose \
+             another with --run-dir"
+        );
+        let lock = |source| StartError::RunDirLock { path: path.clone(), source }.to_string();
+        assert_eq!(
+            lock(read_only()),
+            "cannot lock /x: read-only filesystem or storage medium; choose another run directory \
+             with --run-dir"
+        );
+        let full = lock(io::ErrorKind::StorageFull.into());
+        assert!(full.contains("; make room there, or choose another run directory"), "{full}");
+        let denied = lock(io::ErrorKind::PermissionDenied.into());
+        assert!(denied.contains("; start as root, or choose another"), "{denied}");
     }
 }

@@ -7,21 +7,16 @@
 //! ([`crate::directory`]).
 
 use crate::{
-    args::Args,
-    detach::Starter,
-    directory::{Directory, DirectoryError},
-    run_dir::RunDir,
-    start_error::StartError,
+    args::Args, claim::Claim, detach::Starter, run_dir::RunDir, start_error::StartError,
+    state_dir::StateDir,
 };
 use cman_config::{Config, NodeConfig, Transport};
 use cman_crypto::{Aead, Cipher, ClusterKey, Plain};
 use cman_io::{
-    clock,
     interface::{Interface, interfaces},
     lease_page::LeaseWriter,
-    lock_file::LockError,
     regular_file, resolve,
-    state::{self, STATE_FILE, StoredState},
+    state::StoredState,
     udp::{UdpConfig, UdpSockets},
 };
 use cman_types::Incarnation;
@@ -36,8 +31,6 @@ use std::{
 
 /// The key's file unless something else is said.
 const KEY_FILE: &str = "/etc/cluster/cman.key";
-/// Held as long as the daemon runs.
-const STATE_LOCK_FILE: &str = "state.lock";
 /// Far longer than any key file.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
 /// For the most clients there may be, and everything else.
@@ -53,8 +46,7 @@ pub(crate) struct Prepared {
     pub(crate) config: Config,
     pub(crate) me: NodeConfig,
     pub(crate) cipher: Box<dyn Cipher>,
-    /// `None` if the state directory cannot be written.
-    pub(crate) state_dir: Option<Directory>,
+    pub(crate) state_dir: StateDir,
     pub(crate) run_dir: RunDir,
     pub(crate) lease: LeaseWriter,
     pub(crate) interface: Interface,
@@ -77,11 +69,14 @@ pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartEr
     let config = read_config(&args.config)?;
     let me = find_me(args, &config)?;
     let cipher = make_cipher(args, &config)?;
+    RunDir::check(&args.run_dir)?;
+    let claim = Claim::stake(&args.run_dir)?;
     let interface = own_interface(&config, &me)?;
     let mut notes = Vec::new();
     starter.let_make()?;
     let mut run_dir = RunDir::acquire(&args.run_dir)?;
-    let mut state_dir = lock_state_dir(&args.state_dir, &mut notes)?;
+    drop(claim);
+    let mut state_dir = StateDir::acquire(&args.state_dir)?;
     let lease = LeaseWriter::create(run_dir.place_of_lease_page(), me.id)?;
     let group =
         (config.transport == Transport::Multicast).then(|| config.multicast_for(interface.address));
@@ -96,10 +91,7 @@ pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartEr
         notes.push(warning.to_string());
     }
     let local_addresses = interfaces()?.into_iter().map(|interface| interface.address).collect();
-    if let Some(state_dir) = &mut state_dir {
-        state_dir.will_make(STATE_FILE);
-    }
-    let (found_state, incarnation) = begin_life(&args.state_dir, &mut notes);
+    let (found_state, incarnation) = state_dir.begin_life(&mut notes);
     Ok(Prepared {
         config,
         me,
@@ -192,46 +184,6 @@ fn own_interface(config: &Config, me: &NodeConfig) -> Result<Interface, StartErr
     Ok(found)
 }
 
-/// Makes and locks the state directory. One that cannot be written is a warning, as a disk that
-/// fails later would be; only another daemon's lock is an error.
-fn lock_state_dir(dir: &Path, notes: &mut Vec<String>) -> Result<Option<Directory>, StartError> {
-    match Directory::acquire(dir, 0o700, STATE_LOCK_FILE) {
-        Ok(directory) => Ok(Some(directory)),
-        Err(DirectoryError::Lock(held @ LockError::Held { .. })) => Err(held.into()),
-        Err(error) => {
-            let shown = dir.display();
-            let text = format!(
-                "cannot use the state directory {shown}: {error}; no state is kept: choose another \
-                 place with --state-dir"
-            );
-            tracing::warn!("{text}");
-            notes.push(text);
-            Ok(None)
-        }
-    }
-}
-
-/// Chooses the incarnation of this life and puts it on disk (R-02). Whatever is wrong with the
-/// state directory is a warning: the protocol is safe without it (R-03).
-fn begin_life(dir: &Path, notes: &mut Vec<String>) -> (Option<StoredState>, Incarnation) {
-    let mut note = |text: String| {
-        tracing::warn!("{text}");
-        notes.push(text);
-    };
-    let found = state::load(dir).unwrap_or_else(|error| {
-        note(format!("{error}; going on as a node that lost its state"));
-        None
-    });
-    let last = found.map_or(0, |state| state.incarnation.0);
-    let wall_ms = u64::try_from(clock::wall().as_millis()).unwrap_or(u64::MAX);
-    let incarnation = Incarnation(wall_ms.max(last.saturating_add(1)));
-    let next = StoredState { incarnation, ..found.unwrap_or_default() };
-    if let Err(error) = state::store(dir, &next) {
-        note(format!("{error}; this node may lose its state when it restarts"));
-    }
-    (found, incarnation)
-}
-
 /// Resident memory of this process in bytes; 0 if the system does not tell.
 pub(crate) fn resident_bytes() -> u64 {
     let pages = fs::read_to_string("/proc/self/statm")
@@ -244,49 +196,8 @@ pub(crate) fn resident_bytes() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cman_types::Epoch;
     use rustix::fs::{CWD, Mode, mkfifoat};
     use std::fs::Permissions;
-
-    #[test]
-    fn each_life_is_later_than_the_one_before_even_if_the_clock_is_not() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut notes = Vec::new();
-        let (found, first) = begin_life(dir.path(), &mut notes);
-        assert_eq!(found, None);
-        let far = Incarnation(first.0 + 1_000_000_000);
-        let kept = StoredState { epoch_ceiling: Epoch(48), incarnation: far, removed: true };
-        state::store(dir.path(), &kept).unwrap();
-        let (found, next) = begin_life(dir.path(), &mut notes);
-        assert_eq!(found, Some(kept));
-        assert_eq!(next, Incarnation(far.0 + 1));
-        let on_disk = state::load(dir.path()).unwrap().unwrap();
-        assert_eq!(on_disk, StoredState { incarnation: next, ..kept });
-        assert_eq!(notes, Vec::<String>::new());
-    }
-
-    #[test]
-    fn a_state_directory_that_cannot_be_written_is_a_warning_but_a_shared_one_is_not() {
-        let mut notes = Vec::new();
-        let refused = lock_state_dir(Path::new("/proc/nonexistent"), &mut notes);
-        assert!(matches!(refused, Ok(None)), "{refused:?}");
-        assert_eq!(notes.len(), 1, "{notes:?}");
-        let dir = tempfile::tempdir().unwrap();
-        let _held = lock_state_dir(dir.path(), &mut notes).unwrap().unwrap();
-        let second = lock_state_dir(dir.path(), &mut notes);
-        assert!(matches!(second, Err(StartError::Lock(LockError::Held { .. }))), "{second:?}");
-    }
-
-    #[test]
-    fn a_damaged_state_is_a_warning_and_is_replaced() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("state"), "garbage").unwrap();
-        let mut notes = Vec::new();
-        let (found, incarnation) = begin_life(dir.path(), &mut notes);
-        assert_eq!(found, None);
-        assert_eq!(notes.len(), 1, "{notes:?}");
-        assert_eq!(state::load(dir.path()).unwrap().unwrap().incarnation, incarnation);
-    }
 
     #[test]
     fn a_key_that_others_may_read_is_refused() {
@@ -311,10 +222,5 @@ mod tests {
         assert!(said.contains("it is a pipe, not a file"), "{said}");
         let said = read_key(dir.path()).unwrap_err().to_string();
         assert!(said.contains("it is a directory, not a file"), "{said}");
-        // The state is no reason not to start.
-        fs::rename(&pipe, dir.path().join("state")).unwrap();
-        let mut notes = Vec::new();
-        assert_eq!(begin_life(dir.path(), &mut notes).0, None);
-        assert!(notes[0].contains("it is a pipe, not a file"), "{notes:?}");
     }
 }

@@ -1,9 +1,8 @@
 //! A thread that writes the state file, so that no view change ever waits for a disk.
 
-use crate::state::{StateError, StoredState, store};
+use crate::state::StoredState;
 use std::{
     io,
-    path::PathBuf,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::{Builder, JoinHandle},
     time::{Duration, Instant},
@@ -38,22 +37,22 @@ struct Slot {
 }
 
 impl DiskThread {
-    /// Starts the thread for the state directory `dir`. `report` is called on that thread after
-    /// each attempt, with what is on disk now, or with why not and what was to be; a failed attempt
-    /// is repeated every five seconds.
+    /// Starts the thread. It calls `store` to write a state (see [`crate::state::store`]), and
+    /// after each attempt `report`, with what is on disk now, or with why not and what was to be;
+    /// a failed attempt is repeated every five seconds.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn spawn(
-        dir: PathBuf,
-        mut report: impl FnMut(Result<StoredState, (StateError, StoredState)>) + Send + 'static,
+    pub fn spawn<E>(
+        mut store: impl FnMut(&StoredState) -> Result<(), E> + Send + 'static,
+        mut report: impl FnMut(Result<StoredState, (E, StoredState)>) + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let for_thread = Arc::clone(&shared);
         let thread =
             Builder::new().name("cman-disk".into()).stack_size(STACK_BYTES).spawn(move || {
                 while let Some(state) = for_thread.take() {
-                    let result = store(&dir, &state);
+                    let result = store(&state);
                     for_thread.done(result.is_err().then_some(state));
                     report(result.map(|()| state).map_err(|error| (error, state)));
                 }
@@ -134,7 +133,7 @@ fn wait<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::load;
+    use crate::state::{StateError, load, store};
     use cman_types::{Epoch, Incarnation};
     use std::sync::mpsc::channel;
 
@@ -146,10 +145,9 @@ mod tests {
     fn the_newest_state_is_on_disk_when_it_finished() {
         let dir = tempfile::tempdir().unwrap();
         let (sender, reports) = channel();
-        let disk = DiskThread::spawn(dir.path().to_owned(), move |r| {
-            let _gone = sender.send(r);
-        })
-        .unwrap();
+        let place = dir.path().to_owned();
+        let report = move |result: Result<_, (StateError, _)>| drop(sender.send(result));
+        let disk = DiskThread::spawn(move |state| store(&place, state), report).unwrap();
         (1..=50).for_each(|epoch| disk.submit(state(epoch)));
         assert!(disk.finish(Duration::from_secs(20)));
         assert_eq!(load(dir.path()).unwrap(), Some(state(50)));
@@ -160,10 +158,8 @@ mod tests {
     #[test]
     fn a_failure_is_reported_and_holds_nobody_up() {
         let (sender, reports) = channel();
-        let disk = DiskThread::spawn("/proc/nonexistent".into(), move |r| {
-            let _gone = sender.send(r);
-        })
-        .unwrap();
+        let report = move |result: Result<_, (String, _)>| drop(sender.send(result));
+        let disk = DiskThread::spawn(|_| Err("no".to_owned()), report).unwrap();
         disk.submit(state(1));
         // A newer state ends the pause after the failure of the older one.
         std::thread::sleep(Duration::from_millis(20));

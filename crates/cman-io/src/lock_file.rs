@@ -19,7 +19,7 @@ pub struct LockFile {
     path: PathBuf,
     /// Whether there was none before.
     made: bool,
-    _file: File,
+    file: File,
 }
 
 /// How often to look again for a file that its owner has just removed.
@@ -53,6 +53,7 @@ impl LockFile {
     ///
     /// # Errors
     /// [`LockError::Held`] when another process has it; nothing was changed then.
+    /// [`LockError::Io`] when the disk is full or the like; no new file is left behind then.
     pub fn acquire(path: &Path) -> Result<Self, LockError> {
         let io = |source| LockError::Io { path: path.to_owned(), source };
         for _ in 0..ATTEMPTS_MAX {
@@ -70,12 +71,22 @@ impl LockFile {
             if !is_at(&file, path).map_err(io)? {
                 continue;
             }
-            file.set_len(0).map_err(io)?;
-            file.rewind().map_err(io)?;
-            writeln!(file, "{}", std::process::id()).map_err(io)?;
-            return Ok(Self { path: path.to_owned(), made, _file: file });
+            let mut lock = Self { path: path.to_owned(), made, file };
+            return match lock.write_pid() {
+                Ok(()) => Ok(lock),
+                Err(error) => {
+                    lock.discard();
+                    Err(io(error))
+                }
+            };
         }
         Err(io(io::ErrorKind::ResourceBusy.into()))
+    }
+
+    fn write_pid(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        writeln!(self.file, "{}", std::process::id())
     }
 
     /// Lets go of the lock, and removes the file if it was made for this lock.

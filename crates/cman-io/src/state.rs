@@ -93,7 +93,8 @@ pub fn load(dir: &Path) -> Result<Option<StoredState>, StateError> {
 /// for the disk.
 ///
 /// # Errors
-/// When the file system refuses; the old state is still there then, or at worst the new one.
+/// When the file system refuses; the old state is still there then, or at worst the new one, and
+/// nothing besides.
 pub fn store(dir: &Path, state: &StoredState) -> Result<(), StateError> {
     let path = dir.join(STATE_FILE);
     replace(dir, &path, &state.to_text()).map_err(|source| StateError::Io {
@@ -112,9 +113,10 @@ fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
         .mode(0o600)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(&temporary)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    written.and_then(|()| std::fs::rename(&temporary, path)).inspect_err(|_| {
+        let _gone = std::fs::remove_file(&temporary);
+    })?;
     // The rename itself is on disk only when the directory is.
     File::open(dir)?.sync_all()
 }
@@ -218,6 +220,14 @@ mod tests {
             let error = load(dir.path()).unwrap_err();
             assert!(matches!(error, StateError::Damaged { .. }), "{error:?}");
         }
+    }
+
+    #[test]
+    fn nothing_temporary_stays_after_a_failure() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join(STATE_FILE)).unwrap();
+        store(dir.path(), &STATE).unwrap_err();
+        assert!(!dir.path().join(TEMPORARY_FILE).exists());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use cman_e2e::{
     attempt::expect_words, built, cluster::Cluster, command::run, conf::Conf, node::Node, turn,
 };
+use rustix::fs::{FlockOperation, flock};
 use std::{
     fs,
     io::Write,
@@ -45,17 +46,17 @@ fn leave_and_return(cluster: &mut Cluster, number: usize) -> Result<()> {
 }
 
 /// A small file system of its own in place of a directory; gone when dropped.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    fn at(directory: &Path) -> Result<Self> {
+    pub(crate) fn at(directory: &Path) -> Result<Self> {
         let path = directory.to_str().context("not UTF-8")?;
         run("mount", &["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", path])?;
         Ok(Self(directory.to_owned()))
     }
 
     /// Leaves no room for another byte.
-    fn fill(&self) -> Result<()> {
+    pub(crate) fn fill(&self) -> Result<()> {
         let mut file = fs::File::create(self.0.join("ballast"))?;
         while file.write_all(&[0; 512]).is_ok() {}
         Ok(())
@@ -109,6 +110,39 @@ fn a_full_disk_is_a_warning() -> Result<()> {
     cluster.wait_until("the alarms to end", Duration::from_secs(20), |cluster| {
         Ok(!alarms(cluster)?.contains("cannot write"))
     })?;
+    drop(cluster);
+    Ok(())
+}
+
+#[test]
+fn a_state_directory_is_not_written_before_it_could_be_locked() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut cluster = built::cluster(&Conf::new(1).token(500))?;
+    let state = cluster.node(1)?.state_dir();
+    let disk = SmallDisk::at(&state)?;
+    disk.fill()?;
+    cluster.node_mut(1)?.start()?;
+    cluster.wait_formed(&[1], FORMED)?;
+    expect_words(&cluster.node(1)?.log(), &["state directory", "no space", "trying again"])?;
+    let alarms = |cluster: &Cluster| -> Result<String> {
+        Ok(cluster.node(1)?.status()?.raw["alarms"].to_string())
+    };
+    expect_words(&alarms(&cluster)?, &["cannot use the state directory", "no space"])?;
+    let names = |path: PathBuf| path.file_name().map(std::ffi::OsStr::to_owned);
+    let found: Vec<_> = read_all(&state)?.into_iter().filter_map(|(path, _)| names(path)).collect();
+    ensure!(found == ["ballast"], "there is {found:?}");
+
+    // With room again the lock comes first.
+    disk.empty()?;
+    cluster.wait_until("the alarm to end", Duration::from_secs(20), |cluster| {
+        Ok(!alarms(cluster)?.contains("state directory"))
+    })?;
+    ensure!(state.join("state").exists(), "no state is kept");
+    let lock = fs::File::open(state.join("state.lock"))?;
+    let second = flock(&lock, FlockOperation::NonBlockingLockExclusive);
+    ensure!(second.is_err(), "the state directory is not locked");
+    cluster.node_mut(1)?.stop(ENDED)?;
+    ensure!(state.join("state").exists(), "the state is gone");
     drop(cluster);
     Ok(())
 }

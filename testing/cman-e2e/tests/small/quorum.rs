@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use cman_e2e::{
+    attempt::expect_words,
     built,
     cases::{Scale, Stage},
     cluster::{Cluster, now_ns},
@@ -55,6 +56,8 @@ fn one_of_two_goes_on_but_does_not_begin_alone() -> Result<()> {
     stay_inquorate(&cluster, &[1])?;
     let told = flags(&cluster, 1)?;
     ensure!(told.contains("two_node") && told.contains("wait_for_all"), "its flags are {told}");
+    let words = ["no quorum yet", "wait_for_all", "votes: 1 of", "must not act"];
+    expect_words(&cluster.node(1)?.log(), &words)?;
 
     cluster.node_mut(2)?.start()?;
     cluster.wait_formed(&[1, 2], SOON)?;

@@ -1,5 +1,6 @@
 //! Starts that fail leave nothing behind, and everything that was there.
 
+use crate::disk::SmallDisk;
 use anyhow::{Context, Result, ensure};
 use cman_e2e::{attempt::refused, built, cluster::Cluster, conf::Conf, lab::Lab, turn};
 use rustix::process::{Pid, Signal, kill_process};
@@ -91,6 +92,22 @@ fn a_failed_start_leaves_nothing_behind() -> Result<()> {
     // Before.
     let long = place.top.join("x".repeat(100));
     place.fails_in(&long, &[], &["107 bytes", "--run-dir"])
+}
+
+#[test]
+fn a_failed_start_on_a_full_disk_leaves_nothing_behind() -> Result<()> {
+    let _turn = turn::shared()?;
+    let place = Place::new()?;
+    let state = place.top.join("b");
+    fs::create_dir(&state)?;
+    let disk = SmallDisk::at(&state)?;
+    disk.fill()?;
+    place.fails_in(&state.join("run"), &[], &["cannot lock", "no space", "room", "--run-dir"])?;
+    let record = place.top.join("recording");
+    fs::write(&record, "an old one")?;
+    let record = record.to_str().context("UTF-8")?;
+    let words = ["cannot use the state directory", "no space", "never overwritten"];
+    place.fails(&["--record", record], &words)
 }
 
 #[test]
@@ -212,6 +229,9 @@ fn a_join_that_gives_up_waiting_leaves_the_daemon_to_itself() -> Result<()> {
     tool.args(["join", "-t", "1", "--name", "n1", "--config"]).arg(node.config());
     tool.arg("--keyfile").arg(node.keyfile()).arg("--state-dir").arg(place.top.join("b/state"));
     refused(&mut tool, 2, &["still starting"])?;
+    // Another one would be one too many.
+    refused(&mut tool, 1, &["is starting already (pid ", "kill"])?;
+    refused(&mut place.command(&node.run_dir(), &["--foreground"])?, 1, &["starting already"])?;
     place.cluster.lab().write_hosts(1, &format!("{} n1\n", Lab::address(1)))?;
     place.cluster.wait_formed(&[1], SOON)?;
     node.tool_prints(&["leave", "-w", "-t", "20"])?;
