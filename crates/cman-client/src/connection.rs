@@ -2,8 +2,8 @@
 
 use crate::{error::Error, events::Events, wire::Wire};
 use cman_ipc::{
-    EventMessage, Hello, Message, NodesReply, Reply, Request, StatusReply, Welcome, kind, paths,
-    reply::VersionReply,
+    EventMessage, Hello, ListedGroup, Message, NodesReply, Reply, Request, StatusReply, Welcome,
+    kind, paths, reply::VersionReply,
 };
 use cman_types::NodeId;
 use std::{path::Path, time::Duration};
@@ -65,6 +65,20 @@ impl Connection {
         }
     }
 
+    /// A connection for reading. When there is no more room for readers, it takes one of the places
+    /// that the daemon keeps for administrators, if the caller is permitted that.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) of the public socket.
+    pub fn open_to_read(run_dir: &Path, program: &str, patience: Duration) -> Result<Self, Error> {
+        let full = match Self::open_within(run_dir, Socket::Public, program, patience) {
+            // Of many at a time some are hung up on without a word.
+            Err(error) if error.is_busy() || matches!(error, Error::Closed) => error,
+            opened => return opened,
+        };
+        Self::open_within(run_dir, Socket::Admin, program, patience).map_err(|_| full)
+    }
+
     /// The daemon's process id and release.
     #[must_use]
     pub const fn daemon(&self) -> &Welcome {
@@ -106,6 +120,23 @@ impl Connection {
         match self.ask(Request::Version)? {
             Reply::Version(version) => Ok(version),
             _ => Err(Error::Unexpected),
+        }
+    }
+
+    /// All groups of the cluster that have members, with these, ascending: as of one moment.
+    ///
+    /// # Errors
+    /// When there is no such answer, for example from a daemon of a time before groups.
+    pub fn groups(&mut self) -> Result<Vec<ListedGroup>, Error> {
+        let mut groups = Vec::new();
+        let mut reply = self.ask(Request::GroupList)?;
+        loop {
+            let Reply::GroupList(chunk) = reply else { return Err(Error::Unexpected) };
+            groups.extend(chunk.groups);
+            if chunk.last {
+                return Ok(groups);
+            }
+            reply = self.reply()?;
         }
     }
 

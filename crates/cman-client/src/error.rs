@@ -1,5 +1,6 @@
 //! What can go wrong between a client and the daemon, and what to try then.
 
+use crate::process;
 use cman_io::lease_page::LeaseError;
 use cman_ipc::{DecodeError, EncodeError, ErrorCode, ErrorReply, paths::SOCKET_PATH_MAX};
 use cman_types::{GroupName, Span, group::GROUP_MESSAGE_MAX};
@@ -73,6 +74,18 @@ pub enum Error {
         /// The path of the socket.
         path: PathBuf,
     },
+    /// The daemon lives, but nobody listens on its socket.
+    #[error(
+        "The cluster daemon, process {pid}, does not listen on {}: it is starting or ending, or \
+         its socket was removed.",
+        .socket.display()
+    )]
+    NotListening {
+        /// The socket that was looked for.
+        socket: PathBuf,
+        /// The daemon.
+        pid: u32,
+    },
     /// There is no socket in the run directory.
     #[error("The cluster daemon is not running: there is no {}.", .socket.display())]
     NotRunning {
@@ -128,6 +141,10 @@ impl Error {
                  directory, name that with --run-dir."
                     .to_owned()
             }
+            Self::NotListening { pid, .. } => format!(
+                "Try again in a moment; if that does not help, end it with `kill {pid}` and start \
+                 it again."
+            ),
             Self::Forbidden { socket } if is_admin(socket) => {
                 "Ask again as root, or as the user that the daemon runs as.".to_owned()
             }
@@ -181,8 +198,12 @@ impl Error {
 
     /// The error for a connection attempt that the system refused.
     pub(crate) fn connecting(socket: PathBuf, source: io::Error) -> Self {
+        let daemon = || socket.parent().and_then(process::daemon_of);
         match source.kind() {
-            io::ErrorKind::NotFound => Self::NotRunning { socket },
+            io::ErrorKind::NotFound => match daemon() {
+                Some(pid) => Self::NotListening { socket, pid },
+                None => Self::NotRunning { socket },
+            },
             io::ErrorKind::NotADirectory => {
                 let directory = socket.parent().unwrap_or(&socket);
                 Self::NotADirectory { path: directory.to_owned() }
@@ -190,7 +211,10 @@ impl Error {
             io::ErrorKind::ConnectionRefused if is_something_else(&socket) => {
                 Self::NotASocket { path: socket }
             }
-            io::ErrorKind::ConnectionRefused => Self::Stale { socket },
+            io::ErrorKind::ConnectionRefused => match daemon() {
+                Some(pid) => Self::NotListening { socket, pid },
+                None => Self::Stale { socket },
+            },
             io::ErrorKind::PermissionDenied => Self::Forbidden { socket },
             io::ErrorKind::InvalidInput => Self::TooLong { socket },
             _ => Self::Io { socket, source },

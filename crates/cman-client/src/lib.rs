@@ -27,6 +27,7 @@
 //! | [`events`] | what happens, as an iterator |
 //! | [`groups`] | messages in one order, to processes on all nodes |
 //! | [`lease`] | whether this node may act, read from the daemon's page |
+//! | [`process`] | whether a daemon lives that cannot be talked to |
 //! | [`error`] | what can go wrong, and what to try then |
 #![forbid(unsafe_code)]
 
@@ -37,6 +38,7 @@ pub mod events;
 pub mod fake_daemon;
 pub mod groups;
 pub mod lease;
+pub mod process;
 #[cfg(test)]
 mod tests;
 mod wire;
