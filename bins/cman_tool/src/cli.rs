@@ -48,6 +48,8 @@ pub(crate) enum Verb {
     Wait(Wait),
     /// Put nodes out of the cluster for good
     Kill(Kill),
+    /// Show all groups of processes and their members
+    Services,
     /// Show the versions of the protocol and the configuration
     Version,
     /// Make a cluster key

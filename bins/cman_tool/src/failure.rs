@@ -17,6 +17,8 @@ pub(crate) enum Failure {
         /// What to try, one sentence; may be empty.
         advice: String,
     },
+    /// The user knows already what is wrong.
+    Told,
     /// Whoever read our output has seen enough.
     PipeClosed,
 }
@@ -44,6 +46,7 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Said { exit, .. } => *exit,
+            Self::Told => Exit::Failed,
             Self::PipeClosed => Exit::Done,
         }
     }
@@ -66,6 +69,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Said { sentence, advice, .. } if advice.is_empty() => f.write_str(sentence),
             Self::Said { sentence, advice, .. } => write!(f, "{sentence}\n{advice}"),
+            Self::Told => f.write_str("It was said what is missing."),
             Self::PipeClosed => f.write_str("The output was closed."),
         }
     }

@@ -30,7 +30,7 @@ pub(crate) struct Historic {
     no_config: bool,
     #[arg(short = 'P', hide = true)]
     no_realtime: bool,
-    /// No services beside the daemon: it has none, so there is nothing to do.
+    /// Nothing beside the daemon: there is nothing, so there is nothing to do.
     #[arg(short = 'A', hide = true)]
     _no_services: bool,
 }
@@ -68,7 +68,7 @@ impl Historic {
 }
 
 /// Verbs of 2009 that this release does not have, and what does their work meanwhile.
-const COMING: [(&str, &str); 4] = [
+const COMING: [(&str, &str); 3] = [
     (
         "debug",
         "`cmand --log-level debug` says what the daemon does; `cman_tool report` gathers it.",
@@ -79,7 +79,6 @@ const COMING: [(&str, &str); 4] = [
          every node and start their daemons again; `cman_tool leave remove` lowers it for nodes \
          that leave.",
     ),
-    ("services", "The daemon has none: it tells who is a member, and whether they may act."),
     (
         "votes",
         "Write votes into this node's <clusternode> in cluster.conf, raise its config_version, \
@@ -118,28 +117,37 @@ const WITH_VALUE: [&str; 20] = [
     "--timeout",
 ];
 
-/// Moves the verb before the options, as in `cman_tool -t 60 -w join`.
+/// The verb that explains the others.
+const HELP: &str = "help";
+
+/// Moves the verb before the options, as in `cman_tool -t 60 -w join`. To `help` they mean nothing:
+/// only words stay.
 pub(crate) fn verb_first(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args: Vec<OsString> = args.into_iter().collect();
-    if let Some(at) = verb_place(&args) {
-        let verb = args.remove(at);
-        args.insert(1, verb);
+    let words = words(&args);
+    let Some(&first) = words.first() else { return args };
+    if args.get(first).is_some_and(|verb| verb == HELP) {
+        let kept = |at: usize| at == 0 || words.contains(&at);
+        return args.into_iter().enumerate().filter(|(at, _)| kept(*at)).map(|(_, a)| a).collect();
     }
+    let verb = args.remove(first);
+    args.insert(1, verb);
     args
 }
 
-/// Where the first word is that is neither an option nor the value of one.
-fn verb_place(args: &[OsString]) -> Option<usize> {
+/// Where the words are that are neither options nor values of one.
+fn words(args: &[OsString]) -> Vec<usize> {
+    let mut words = Vec::new();
     let mut is_value = false;
     for (at, arg) in args.iter().enumerate().skip(1) {
         let is_option = arg.as_encoded_bytes().starts_with(b"-");
         if !is_value && !is_option {
-            return Some(at);
+            words.push(at);
         }
         is_value =
             !is_value && WITH_VALUE.iter().any(|option| arg.as_os_str() == OsStr::new(option));
     }
-    None
+    words
 }
 
 #[cfg(test)]
@@ -173,6 +181,13 @@ mod tests {
         assert_eq!(reordered("cman_tool -n wait kill"), "cman_tool kill -n wait");
         assert_eq!(reordered("cman_tool --run-dir -n kill"), "cman_tool kill --run-dir -n");
         assert_eq!(reordered("cman_tool --run-dir=/x status"), "cman_tool status --run-dir=/x");
+    }
+
+    #[test]
+    fn help_wants_no_options() {
+        assert_eq!(reordered("cman_tool --run-dir X help"), "cman_tool help");
+        assert_eq!(reordered("cman_tool --json help --run-dir X join -w"), "cman_tool help join");
+        assert_eq!(reordered("cman_tool --run-dir help join"), "cman_tool join --run-dir help");
     }
 
     #[test]

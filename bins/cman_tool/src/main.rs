@@ -29,6 +29,9 @@ use cli::Cli;
 use failure::Failure;
 use std::{ffi::OsString, process::ExitCode};
 
+/// What to try instead of a verb that does not exist.
+const ALL_VERBS: &str = "`cman_tool help` shows all verbs.";
+
 fn main() -> ExitCode {
     let args = historic::verb_first(std::env::args_os());
     let (json, result) = match Cli::try_parse_from(&args) {
@@ -50,6 +53,9 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return output::text(&text);
     }
+    if error.kind() == ErrorKind::MissingSubcommand {
+        return Err(Failure::failed("There is no verb.", ALL_VERBS));
+    }
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) {
         return Err(historic::coming(word).unwrap_or_else(|| unknown_verb(word, error)));
     }
@@ -64,10 +70,9 @@ fn unknown_verb(word: &str, error: &clap::Error) -> Failure {
         Some(ContextValue::Strings(verbs)) => verbs.first(),
         _ => None,
     };
-    let all = "`cman_tool help` shows all verbs.";
     let advice = match like {
-        Some(verb) => format!("Did you mean `{verb}`? {all}"),
-        None => all.to_owned(),
+        Some(verb) => format!("Did you mean `{verb}`? {ALL_VERBS}"),
+        None => ALL_VERBS.to_owned(),
     };
     Failure::failed(format!("There is no verb `{word}`."), advice)
 }

@@ -6,17 +6,25 @@ use crate::{
     failure::Failure,
     progress::Progress,
 };
-use cman_client::{Connection, Error, Socket};
-use std::{fs, time::Duration};
+use cman_client::{Connection, Error, Socket, process};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 /// How often a daemon that is busy is asked again, and one that leaves is looked for.
 const INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long a daemon that does not listen any more may take to end: it gives its clients a moment.
+const ENDING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Makes the daemon leave the cluster and end.
 pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
     let deadline = Deadline::after(args.timeout);
     let progress = Progress::new(common.json);
-    let daemon = ask(common, args, deadline, &progress)?;
+    let Some(daemon) = ask(common, args, deadline, &progress)? else {
+        return common.done("The daemon was leaving the cluster already, and has ended.");
+    };
     let pid = daemon.daemon().pid;
     if !args.wait {
         return common.done("The daemon is leaving the cluster.");
@@ -27,7 +35,7 @@ pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
         error => error.into(),
     })?;
     // It has left. Only when its process is gone may another start in its place.
-    while common.connect().is_ok() || is_alive(pid) {
+    while common.connect().is_ok() || process::is_daemon(pid) {
         if deadline.has_passed() {
             return Err(still_there());
         }
@@ -36,21 +44,25 @@ pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
     common.done("The daemon has left the cluster and ended.")
 }
 
-/// Asks until the daemon accepts; with `--wait` also while it is busy.
+/// Asks until the daemon accepts; with `--wait` also while it is busy. None if it has just ended.
 fn ask(
     common: &Common,
     args: &Leave,
     deadline: Deadline,
     progress: &Progress,
-) -> Result<Connection, Failure> {
+) -> Result<Option<Connection>, Failure> {
     let remove = args.how.contains(&LeaveHow::Remove);
     let force = args.how.contains(&LeaveHow::Force);
     let opened = common.open(Socket::Admin, deadline.patience());
-    let mut daemon = opened.map_err(|error| unheard(error, deadline))?;
+    let mut daemon = match opened {
+        Ok(daemon) => daemon,
+        Err(Error::NotListening { pid, .. }) if has_ended(pid) => return Ok(None),
+        Err(error) => return Err(unheard(error, deadline)),
+    };
     loop {
         daemon.set_patience(deadline.patience());
         match daemon.leave(remove, force) {
-            Ok(()) => return Ok(daemon),
+            Ok(()) => return Ok(Some(daemon)),
             Err(error) if args.wait && error.is_busy() => {
                 if deadline.has_passed() {
                     let advice = "`cman_tool leave force` leaves anyway.";
@@ -64,18 +76,16 @@ fn ask(
     }
 }
 
-/// Whether a daemon has this process id and has not ended. In another process namespace than the
-/// daemon's it may be nobody's.
-fn is_alive(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    is_living_daemon(&stat)
-}
-
-/// Reads a line of `/proc/PID/stat`: number, name in parentheses, state.
-fn is_living_daemon(stat: &str) -> bool {
-    let Some((head, rest)) = stat.rsplit_once(')') else { return false };
-    let is_dead = rest.trim_start().starts_with(['Z', 'X']);
-    head.ends_with("(cmand") && !is_dead
+/// Whether a daemon that does not listen ends within a moment: then it was leaving already.
+fn has_ended(pid: u32) -> bool {
+    let deadline = Instant::now() + ENDING_LIMIT;
+    while process::is_daemon(pid) {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(INTERVAL);
+    }
+    true
 }
 
 /// The daemon has not answered: in time, or at all.
@@ -94,17 +104,4 @@ fn still_there() -> Failure {
         "The daemon has not ended in the time given; it is still leaving.",
         "`cman_tool status` shows what it is doing.",
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_living_daemon_is_one() {
-        assert!(is_living_daemon("4711 (cmand) S 1 4711 4711 0 -1"));
-        assert!(!is_living_daemon("4711 (cmand) Z 1 4711 4711 0 -1"));
-        assert!(!is_living_daemon("4711 (a (cmand) S) S 1 4711"));
-        assert!(!is_living_daemon(""));
-    }
 }

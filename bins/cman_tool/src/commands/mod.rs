@@ -7,6 +7,7 @@ mod kill;
 mod leave;
 mod nodes;
 mod report;
+mod services;
 mod status;
 mod stream;
 mod version;
@@ -22,6 +23,9 @@ use cman_client::{Connection, Error, Socket, connection::PATIENCE};
 use serde::Serialize;
 use std::time::Duration;
 
+/// What the daemon's log calls this tool.
+const PROGRAM: &str = "cman_tool";
+
 /// Does what the command line says.
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, verb } = cli;
@@ -33,6 +37,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Leave(args) => leave::run(&common, &args),
         Verb::Nodes(args) => nodes::run(&common, &args),
         Verb::Report(args) => report::run(&common, &args),
+        Verb::Services => services::run(&common),
         Verb::Status(args) => status::run(&common, &args),
         Verb::Version => version::run(&common),
         Verb::Wait(args) => wait::run(&common, &args),
@@ -42,7 +47,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
 impl Common {
     /// A connection for reading.
     fn connect(&self) -> Result<Connection, Error> {
-        self.open(Socket::Public, PATIENCE)
+        self.open_to_read(PATIENCE)
     }
 
     /// A connection for everything.
@@ -50,8 +55,12 @@ impl Common {
         self.open(Socket::Admin, PATIENCE)
     }
 
+    fn open_to_read(&self, patience: Duration) -> Result<Connection, Error> {
+        Connection::open_to_read(&self.run_dir, PROGRAM, patience)
+    }
+
     fn open(&self, socket: Socket, patience: Duration) -> Result<Connection, Error> {
-        Connection::open_within(&self.run_dir, socket, "cman_tool", patience)
+        Connection::open_within(&self.run_dir, socket, PROGRAM, patience)
     }
 
     /// Says that something is done: with `--json` as an object, else by silence, as ever.

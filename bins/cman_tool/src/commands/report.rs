@@ -27,7 +27,7 @@ const CONFIG_MAX: u64 = 16 << 20;
 const LISTEN: Duration = Duration::from_millis(300);
 
 /// Gathers everything into one archive. What cannot be had is named in it; the daemon may be
-/// dead, for that is when a report is wanted.
+/// dead, for that is when a report is wanted. It counts as failed when there is no status in it.
 pub(super) fn run(common: &Common, args: &Report) -> Result<(), Failure> {
     let mut parts = Parts::default();
     let status = parts.daemon(common);
@@ -41,7 +41,8 @@ pub(super) fn run(common: &Common, args: &Report) -> Result<(), Failure> {
     let path = args.output.clone().unwrap_or_else(|| format!("{directory}.tar.gz").into());
     let seconds = u64::try_from(now.as_second()).unwrap_or_default();
     write(&path, &directory, seconds, &parts).map_err(|error| refused(&path, &error))?;
-    tell(common, &path, &parts.problems)
+    tell(common, &path, &parts.problems)?;
+    if status.is_some() { Ok(()) } else { Err(Failure::Told) }
 }
 
 /// Where the configuration is: the daemon knows best.

@@ -7,7 +7,7 @@ use crate::{
     progress::Progress,
 };
 use cman_client::{
-    Connection, Error, Socket,
+    Connection, Error,
     ipc::{StatusReply, nodes::NodeState, status::State},
 };
 use cman_types::NodeId;
@@ -40,7 +40,7 @@ pub(super) fn until(
     deadline: Deadline,
     progress: &Progress,
 ) -> Result<(), Failure> {
-    let daemon = common.open(Socket::Public, deadline.patience());
+    let daemon = common.open_to_read(deadline.patience());
     let mut daemon = daemon.map_err(|error| gone(error, deadline))?;
     loop {
         daemon.set_patience(deadline.patience());
@@ -87,13 +87,12 @@ impl Goal {
             return format!("Waiting for membership, {} now{absent}", status.state);
         }
         let quorum = &status.quorum;
-        if quorum.votes < quorum.needed {
-            let (votes, needed) = (quorum.votes, quorum.needed);
-            return format!("Waiting for quorum: {votes} of {needed} votes needed{absent}");
-        }
-        // A node that has just started confirms nobody for a moment.
-        let votes = quorum.votes;
-        format!("Waiting for quorum: {votes} votes are here, their confirmation is not yet")
+        // A daemon need not say why.
+        let why = match quorum.why.as_str() {
+            "" => format!("votes here: {}, needed: {}", quorum.votes, quorum.needed),
+            why => why.to_owned(),
+        };
+        format!("Waiting for quorum: {why}{absent}")
     }
 
     /// What is so when it is reached.

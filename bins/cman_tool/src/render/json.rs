@@ -4,13 +4,13 @@
 
 use super::{classic, time};
 use cman_client::ipc::{
-    Event, EventMessage, NodeStatus, NodesReply, StatusReply,
+    Event, EventMessage, ListedGroup, NodeStatus, NodesReply, StatusReply,
     event::{ChangeReason, OtherConfig},
     nodes::{Fenced, PathKind},
     reply::VersionReply,
     status::{HoldDown, LeasePromise, LinkStatus, PathTrouble, RejectedDatagrams, ViewStatus},
 };
-use cman_types::NodeId;
+use cman_types::{NodeId, Process};
 use serde::Serialize;
 use std::net::IpAddr;
 
@@ -35,6 +35,36 @@ struct VersionJson<'a> {
     protocol_version: String,
     daemon_version: &'a str,
     tool_version: &'a str,
+}
+
+/// `cman_tool services --json`.
+pub(crate) fn groups(groups: &[ListedGroup]) -> impl Serialize {
+    GroupsJson { groups: groups.iter().map(GroupJson::new).collect() }
+}
+
+#[derive(Serialize)]
+struct GroupsJson {
+    groups: Vec<GroupJson>,
+}
+
+#[derive(Serialize)]
+struct GroupJson {
+    name: String,
+    members: Vec<ProcessJson>,
+}
+
+#[derive(Serialize)]
+struct ProcessJson {
+    node: u32,
+    pid: u32,
+}
+
+impl GroupJson {
+    fn new(group: &ListedGroup) -> Self {
+        let process = |one: &Process| ProcessJson { node: one.node.get(), pid: one.pid };
+        let members = group.members.iter().map(process).collect();
+        Self { name: group.group.to_string(), members }
+    }
 }
 
 /// `cman_tool status --json`.

@@ -2,12 +2,13 @@
 
 use crate::{
     replies::{alone, daemon, healthy, id, joining},
-    support::{Heard, Machine, file, refusal, reply},
+    support::{Heard, Machine, Process, Ran, file, refusal, reply},
 };
 use cman_client::ipc::{ErrorCode, Message, Reply, Request, StatusReply, status::State};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
+    process::Stdio,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -121,8 +122,8 @@ fn waiting_in_vain_ends_with_2_and_says_who_is_missing() {
     assert!(began.elapsed() >= Duration::from_secs(1));
     assert!(
         said.starts_with(
-            "cman_tool: Timed out. Waiting for quorum: 1 of 2 votes needed; not there: n2, n3, \
-             n5.\n"
+            "cman_tool: Timed out. Waiting for quorum: 1 of 3 votes is here, 2 are needed; not \
+             there: n2, n3, n5.\n"
         ),
         "{said}"
     );
@@ -134,6 +135,36 @@ fn waiting_in_vain_ends_with_2_and_says_who_is_missing() {
         ran.json()["error"],
         "Timed out. Waiting for membership, joining now; not there: n3, n5."
     );
+}
+
+/// Two nodes of which one is enough, but not before both have been seen.
+#[test]
+fn waiting_says_why_votes_that_are_enough_do_not_count() {
+    let mut status = alone();
+    status.quorum.needed = 1;
+    status.quorum.why = "waiting for all nodes to be seen once (wait_for_all)".into();
+    let said = Machine::with_daemon(daemon(status.clone())).run("wait -q -t 1").failed(2);
+    let expected = "cman_tool: Timed out. Waiting for quorum: waiting for all nodes to be seen \
+                    once (wait_for_all); not there: n2, n3, n5.\n";
+    assert!(said.starts_with(expected), "{said}");
+    status.quorum.why.clear();
+    let said = Machine::with_daemon(daemon(status)).run("wait -q -t 1").failed(2);
+    assert!(said.contains("Waiting for quorum: votes here: 1, needed: 1; not there"), "{said}");
+}
+
+/// Another `leave` came first, and the daemon is about to end.
+#[test]
+fn leaving_while_the_daemon_ends_is_done_when_it_has_ended() {
+    let machine = Machine::new();
+    let mut process = Process::start(&machine);
+    drop(std::os::unix::net::UnixListener::bind(file(&machine, "admin.sock")).unwrap());
+    let tool = machine.command("leave --json").stdout(Stdio::piped()).spawn().unwrap();
+    thread::sleep(Duration::from_millis(300));
+    process.end();
+    let ran = Ran::new(tool.wait_with_output().unwrap(), machine.dir.path());
+    let said = "{\"done\":true,\"text\":\"The daemon was leaving the cluster already, and has \
+                ended.\"}\n";
+    assert_eq!(ran.done(), said);
 }
 
 #[test]

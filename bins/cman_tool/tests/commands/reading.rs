@@ -241,6 +241,30 @@ fn ending(count: usize) -> Machine {
     })
 }
 
+#[test]
+fn the_places_kept_for_administrators_serve_for_reading() {
+    let machine = Machine::with_daemon(daemon(healthy()));
+    let lines = ["status", "nodes", "version", "services", "wait"];
+    let before = lines.map(|line| machine.run(line).done());
+    machine.fill();
+    assert_eq!(lines.map(|line| machine.run(line).done()), before);
+    // Who may not use them hears of the socket that it may use.
+    std::fs::remove_file(machine.dir.path().join("admin.sock")).unwrap();
+    let said = machine.run("status").failed(1);
+    assert_eq!(said, "cman_tool: too many clients\nend some of them\n");
+}
+
+#[test]
+fn services_are_groups_with_their_members() {
+    let machine = Machine::with_daemon(daemon(healthy()));
+    assert_text("services.txt", &machine.run("services").done());
+    let promised = json!({ "groups": [
+        { "name": "chat", "members": [{ "node": 1, "pid": 4711 }, { "node": 9, "pid": 7 }] },
+        { "name": "locks\\xff", "members": [{ "node": 2, "pid": 812 }] },
+    ] });
+    assert_contains(&machine.run("services --json").json(), &promised, "services");
+}
+
 /// The first lines of a stream that goes on; the tool is ended when they are there.
 fn first_lines(line: &str) -> String {
     let machine = Machine::with_daemon(daemon(healthy()));

@@ -1,19 +1,19 @@
 //! Replies as in the description of the interfaces, and others made of them.
 
 use cman_client::ipc::{
-    Event, EventMessage, Message, NodeStatus, NodesReply, Reply, Request, StatusReply,
+    Event, EventMessage, ListedGroup, Message, NodeStatus, NodesReply, Reply, Request, StatusReply,
     event::{
         ChangeReason, ConfigEvent, LinkEvent, NodeChange, NodeEvent, OtherConfig, QuorumEvent,
         ShutdownEvent, ViewEvent,
     },
     nodes::{Fenced, NodeState, PathKind},
-    reply::{LogsChunk, RecorderChunk, VersionReply},
+    reply::{GroupListChunk, LogsChunk, RecorderChunk, VersionReply},
     status::{
         DaemonStatus, HoldDown, LeasePromise, LinkStatus, PathTrouble, QuorumStatus,
         RejectedDatagrams, State, ViewStatus,
     },
 };
-use cman_types::{Epoch, Incarnation, NodeId};
+use cman_types::{Epoch, GroupName, Incarnation, NodeId, Process};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// 2026-11-22T15:04:05.123Z
@@ -233,6 +233,16 @@ pub(crate) fn events() -> Vec<Message> {
     .into()
 }
 
+/// Two pieces of a list of groups.
+fn groups() -> Vec<Message> {
+    let piece = |name: &[u8], members: &[(u32, u32)], last| {
+        let members = members.iter().map(|&(node, pid)| Process { node: id(node), pid }).collect();
+        let groups = vec![ListedGroup { group: GroupName::new(name).unwrap(), members }];
+        Message::Reply(Reply::GroupList(GroupListChunk { groups, last }))
+    };
+    vec![piece(b"chat\0", &[(1, 4711), (9, 7)], false), piece(b"locks\xff", &[(2, 812)], true)]
+}
+
 /// A daemon with this status that answers everything.
 pub(crate) fn daemon(status: StatusReply) -> impl Fn(Request) -> Vec<Message> + Send + Sync {
     move |request| {
@@ -250,6 +260,7 @@ pub(crate) fn daemon(status: StatusReply) -> impl Fn(Request) -> Vec<Message> + 
             Request::Recorder => {
                 Reply::Recorder(RecorderChunk { bytes: vec![1, 2, 3], last: true })
             }
+            Request::GroupList => return groups(),
             Request::PastEvents => {
                 let mut answer = events();
                 answer.extend(events());

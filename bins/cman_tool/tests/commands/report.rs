@@ -2,9 +2,9 @@
 
 use crate::{
     replies::{daemon, events, healthy},
-    support::{Machine, file},
+    support::{Machine, file, refusal},
 };
-use cman_client::ipc::StatusReply;
+use cman_client::ipc::{ErrorCode, Request, StatusReply};
 use flate2::read::GzDecoder;
 use std::{
     collections::BTreeMap,
@@ -108,7 +108,7 @@ fn without_a_daemon_there_is_a_report_that_says_so() {
     let machine = Machine::new();
     fs::write(file(&machine, "mine.conf"), CONFIGURATION).unwrap();
     let ran = machine.run("report --config mine.conf --json");
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
     let problem = "daemon: The cluster daemon is not running: there is no RUN_DIR/cman.sock.";
     assert_eq!(ran.json()["problems"], serde_json::json!([problem]));
     let (directory, files) = unpack(&file(&machine, ran.json()["file"].as_str().unwrap()));
@@ -116,6 +116,29 @@ fn without_a_daemon_there_is_a_report_that_says_so() {
     assert!(directory.starts_with("cman-report-unknown-20"), "{directory}");
     let names: Vec<&str> = files.keys().map(String::as_str).collect();
     assert_eq!(names, ["cluster.conf", "problems.txt", "system.txt"]);
+}
+
+#[test]
+fn a_full_daemon_is_reported_through_the_places_for_administrators() {
+    let machine = machine_with_configuration(CONFIGURATION);
+    machine.fill();
+    machine.run("report --output r.tar.gz").done();
+    let (_, files) = unpack(&file(&machine, "r.tar.gz"));
+    assert!(files.contains_key("status.json") && files.contains_key("log.txt"), "{files:?}");
+    assert!(!files.contains_key("problems.txt"), "{files:?}");
+}
+
+#[test]
+fn a_report_without_a_status_has_failed() {
+    let answer = daemon(healthy());
+    let machine = Machine::with_daemon(move |request| match request {
+        Request::Status => refusal(ErrorCode::Failed, "The engine is stuck.", ""),
+        request => answer(request),
+    });
+    let ran = machine.run("report --output r.tar.gz");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), "r.tar.gz\n"));
+    assert!(ran.err.contains("left out: status: The engine is stuck.\n"), "{}", ran.err);
+    assert!(unpack(&file(&machine, "r.tar.gz")).1.contains_key("log.txt"));
 }
 
 #[test]

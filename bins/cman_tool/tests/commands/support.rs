@@ -2,13 +2,17 @@
 
 use cman_client::{
     fake_daemon::FakeDaemon,
-    ipc::{ErrorCode, ErrorReply, Message, Reply, Request},
+    ipc::{ErrorCode, ErrorReply, Message, Reply, Request, encode},
 };
 use std::{
     fs,
+    io::{Read, Write},
+    net::Shutdown,
+    os::unix::{fs::symlink, net::UnixListener, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
+    thread,
 };
 use tempfile::TempDir;
 
@@ -40,6 +44,23 @@ impl Machine {
         self.daemon = Some(FakeDaemon::start(self.dir.path(), answer).unwrap());
     }
 
+    /// Gives all places for readers away: from now on each is told that there is no room.
+    pub(crate) fn fill(&self) {
+        let socket = file(self, "cman.sock");
+        fs::remove_file(&socket).unwrap();
+        let listener = UnixListener::bind(&socket).unwrap();
+        thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                for message in refusal(ErrorCode::Busy, "too many clients", "end some of them") {
+                    client.write_all(&encode(&message).unwrap()).unwrap();
+                }
+                client.shutdown(Shutdown::Write).unwrap();
+                // Closing with something unread would take the words away from the client.
+                let _hello = client.read_to_end(&mut Vec::new());
+            }
+        });
+    }
+
     /// A command line for this machine. Its words are parted by blanks.
     pub(crate) fn command(&self, line: &str) -> Command {
         self.command_of(Path::new(env!("CARGO_BIN_EXE_cman_tool")), line)
@@ -60,6 +81,35 @@ impl Machine {
 
     pub(crate) fn run(&self, line: &str) -> Ran {
         Ran::new(self.command(line).output().unwrap(), self.dir.path())
+    }
+}
+
+/// A living process that is called as the daemon is, and that the pid file names.
+pub(crate) struct Process(Child);
+
+impl Process {
+    pub(crate) fn start(machine: &Machine) -> Self {
+        let program = file(machine, "cmand");
+        // A copy could not be run while another test's new process has it open for writing.
+        symlink("/bin/sleep", &program).unwrap();
+        let process = Self(Command::new(&program).arg0("sleep").arg("600").spawn().unwrap());
+        fs::write(file(machine, "cmand.pid"), format!("{}\n", process.pid())).unwrap();
+        process
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -1,7 +1,8 @@
 //! Wrong usage and no daemon.
 
-use crate::support::{Machine, assert_text};
+use crate::support::{Machine, Process, assert_text, file};
 use serde_json::json;
+use std::os::unix::net::UnixListener;
 
 #[test]
 fn wrong_usage_ends_with_1() {
@@ -42,8 +43,7 @@ fn what_users_type_does_nothing_to_their_terminal() {
 #[test]
 fn verbs_of_a_later_release_are_known() {
     let machine = Machine::new();
-    for line in ["expected -e 3", "-e 3 expected", "votes -v 2", "services", "debug 3", "expected"]
-    {
+    for line in ["expected -e 3", "-e 3 expected", "votes -v 2", "debug 3", "expected"] {
         let said = machine.run(line).failed(1);
         assert!(said.contains("is not in this release"), "{line}: {said}");
         assert_eq!(said.lines().count(), 2, "{line}: {said}");
@@ -74,6 +74,29 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
+fn options_do_not_get_in_the_way_of_help() {
+    let machine = Machine::new();
+    let help = machine.run("help").done();
+    for line in ["--run-dir X help", "--json help", "help --json", "--run-dir=X help"] {
+        assert_eq!(machine.run(line).done(), help, "{line}");
+    }
+    let join = machine.run("help join").done();
+    for line in ["--run-dir X help join", "help --run-dir X join", "--json help join -w"] {
+        assert_eq!(machine.run(line).done(), join, "{line}");
+    }
+}
+
+#[test]
+fn options_without_a_verb_are_answered_with_where_verbs_are() {
+    let machine = Machine::new();
+    let said = "cman_tool: There is no verb.\n`cman_tool help` shows all verbs.\n";
+    assert_eq!(machine.run("--run-dir X").failed(1), said);
+    let ran = machine.run("--json");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
+    assert_eq!(ran.json()["error"], "There is no verb.");
+}
+
+#[test]
 fn a_verb_that_does_not_exist_is_answered_with_one_that_does() {
     let machine = Machine::new();
     assert_eq!(
@@ -96,7 +119,8 @@ fn a_verb_that_does_not_exist_is_answered_with_one_that_does() {
 #[test]
 fn without_a_daemon_everything_says_how_to_start_one() {
     let machine = Machine::new();
-    for line in ["status", "nodes", "version", "wait", "events", "leave", "kill -n n1"] {
+    for line in ["status", "nodes", "services", "version", "wait", "events", "leave", "kill -n n1"]
+    {
         let said = machine.run(line).failed(1);
         let socket = if matches!(line, "leave" | "kill -n n1") { "admin" } else { "cman" };
         assert_eq!(
@@ -115,6 +139,30 @@ fn without_a_daemon_everything_says_how_to_start_one() {
             format!("The cluster daemon is not running: there is no RUN_DIR/{socket}.sock.");
         assert_eq!(*error, json!(expected), "{line}");
     }
+}
+
+#[test]
+fn a_daemon_that_lives_is_not_called_dead() {
+    let machine = Machine::new();
+    let process = Process::start(&machine);
+    let pid = process.pid();
+    let expected = |socket: &str| {
+        format!(
+            "cman_tool: The cluster daemon, process {pid}, does not listen on \
+             RUN_DIR/{socket}.sock: it is starting or ending, or its socket was removed.\n\
+             Try again in a moment; if that does not help, end it with `kill {pid}` and start it \
+             again.\n"
+        )
+    };
+    assert_eq!(machine.run("status").failed(1), expected("cman"));
+    assert_eq!(machine.run("join").failed(1), expected("cman"));
+    assert_eq!(machine.run("leave").failed(1), expected("admin"));
+    // It does not listen any more, and its socket is still there.
+    drop(UnixListener::bind(file(&machine, "cman.sock")).unwrap());
+    assert_eq!(machine.run("status").failed(1), expected("cman"));
+    drop(process);
+    let said = machine.run("status").failed(1);
+    assert!(said.starts_with("cman_tool: The cluster daemon is not running: it left "), "{said}");
 }
 
 #[test]
