@@ -111,6 +111,28 @@ fn a_failed_start_on_a_full_disk_leaves_nothing_behind() -> Result<()> {
 }
 
 #[test]
+fn only_a_start_that_succeeds_removes_recordings_of_crashes() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut place = Place::new()?;
+    let crashes = |state: &Path| -> Result<()> {
+        fs::create_dir_all(state)?;
+        (1..=6).try_for_each(|pid| Ok(fs::write(state.join(format!("panic-{pid}.rec")), "")?))
+    };
+    crashes(&place.top.join("b/state"))?;
+    let record = place.top.join("recording");
+    fs::write(&record, "an old one")?;
+    place.fails(&["--record", record.to_str().context("UTF-8")?], &["never overwritten"])?;
+
+    let state = place.cluster.node(1)?.state_dir();
+    crashes(&state)?;
+    place.cluster.node_mut(1)?.start()?;
+    place.cluster.wait_formed(&[1], SOON)?;
+    let left = (1..=6).filter(|pid| state.join(format!("panic-{pid}.rec")).exists()).count();
+    ensure!(left == 4, "{left} recordings of 6 are left");
+    Ok(())
+}
+
+#[test]
 fn too_few_descriptors_are_told() -> Result<()> {
     let _turn = turn::shared()?;
     let place = Place::new()?;
