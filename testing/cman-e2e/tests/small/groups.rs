@@ -61,8 +61,9 @@ fn a_stopped_client_holds_up_nobody() -> Result<()> {
     ensure!(sender.delivered == 3000, "{sender:?}");
     ensure!(receiver.finish(BOUND)?.delivered == 3000, "the other receiver missed something");
     // It was told of 200 MB and has read nothing: its daemon has let it go, and lives.
-    let log = cluster.node(2)?.log();
-    ensure!(log.contains("a client of groups was let go"), "{log}");
+    cluster.wait_until("a client let go", BOUND, |cluster| {
+        Ok(cluster.node(2)?.log().contains("a client of groups was let go"))
+    })?;
     ensure!(!cluster.node(3)?.log().contains("let go"), "the wrong one was let go");
     ensure!(cluster.statuses(&[2]).pop().context("no answer")??.quorum.quorate, "node 2 is ill");
     Ok(())
