@@ -97,12 +97,14 @@ mod tests {
         core::iter::from_fn(|| cutter.cut(&mut queue)).collect()
     }
 
+    ///
     #[test]
     fn small_messages_share_a_unit() {
         let units = cut_all(1300, &[64; 40]);
         assert_eq!(units.iter().map(Bytes::len).collect::<Vec<_>>(), [19 * 66, 19 * 66, 2 * 66]);
     }
 
+    ///
     #[test]
     fn what_fits_a_unit_is_not_torn() {
         assert_eq!(cut_all(1300, &[1000, 1000]).len(), 2);
@@ -129,6 +131,7 @@ mod tests {
         }
     }
 
+    ///
     #[test]
     fn a_unit_is_full_at_three_quarters() {
         let cutter = Cutter::new(1000);

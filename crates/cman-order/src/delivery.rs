@@ -116,7 +116,7 @@ mod tests {
         out.into()
     }
 
-    /// P4: what is safe waits until all hold it, and all that follows waits with it.
+    /// P4, R-170: what is safe waits until all hold it, and all that follows waits with it.
     #[test]
     fn safe_messages_wait_and_hold_the_line() {
         let mut store = Store::new(1);

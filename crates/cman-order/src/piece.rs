@@ -128,6 +128,7 @@ mod tests {
         Pieces::of(&payload).map(|piece| (piece.kind, piece.bytes.len())).collect()
     }
 
+    ///
     #[test]
     fn what_is_written_is_read() {
         for size in [0, 1, 127, 128, 16_383, 16_384, (1 << 21) - 1, 1 << 21] {
@@ -143,6 +144,7 @@ mod tests {
         }
     }
 
+    /// what came before it is good.
     #[test]
     fn what_is_malformed_ends_the_unit() {
         let mut good = Vec::new();

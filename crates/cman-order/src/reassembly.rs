@@ -108,6 +108,7 @@ mod tests {
         assert_eq!(got, ["ab", "xy"]);
     }
 
+    /// a piece that goes on without a beginning is skipped.
     #[test]
     fn what_makes_no_sense_is_dropped() {
         let got = taken(&[

@@ -170,7 +170,7 @@ impl Stream {
     }
 
     /// Takes a message that must not be refused; `urgent`: before all that waits, but for one
-    /// that is partly sent.
+    /// that is partly sent. R-171.
     pub fn send_always(&mut self, message: Message, urgent: bool) {
         if urgent {
             self.queue.insert(usize::from(self.cutter.has_begun()), message);

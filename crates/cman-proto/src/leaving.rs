@@ -192,6 +192,7 @@ impl Engine {
         }
     }
 
+    /// The end. What is still queued is lost; clients learn of it by the event. R-44m.
     pub(crate) fn end_leaving(&mut self) {
         let killed_by = match &self.leaving {
             Leaving::Asked { killed_by, .. } => *killed_by,

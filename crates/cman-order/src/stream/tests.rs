@@ -7,7 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use cman_types::{Epoch, Incarnation, MemberId, NodeId, Salt};
-use cman_wire::frame::{Ask, Order, Run};
+use cman_wire::frame::{Ack, Ask, Data, Order, Run};
 
 pub(super) const MS: Duration = Duration::from_millis(1);
 
@@ -121,6 +121,7 @@ fn alone_everything_is_delivered_at_once() {
     assert_eq!(cluster.streams[0].stats().held_bytes, 0);
 }
 
+/// an idle cluster says nothing.
 #[test]
 fn all_deliver_the_same_and_then_are_silent() {
     for members in 2..6 {
@@ -140,6 +141,93 @@ fn all_deliver_the_same_and_then_are_silent() {
             assert_eq!((stream.stable(), stream.stats().held_bytes), (first.len() as u64, 0));
         }
     }
+}
+
+/// The order frames that a stream sends.
+fn orders(stream: &mut Stream) -> Vec<Order> {
+    let said = core::iter::from_fn(|| stream.poll());
+    let order = |out| match out {
+        Out::Cast(Frame::Order(order)) => Some(order),
+        _ => None,
+    };
+    said.filter_map(order).collect()
+}
+
+/// nothing is sent while inputs are handled. R-50o: then whatever is here with all earlier
+/// units of its sender gets its place, the senders as they came.
+#[test]
+fn a_flush_orders_all_that_came() {
+    let now = Instant::ZERO;
+    let mut other = Stream::open(now, setup(1, 3), Queue::new());
+    let mut units = ["first", "second"].map(|text| {
+        assert_eq!(other.send(message(text, false)), Ok(()));
+        other.flush(now + 10 * MS);
+        other.flush(now + 20 * MS);
+        let Some(Out::Cast(Frame::Data(data))) = other.poll() else { panic!("no unit") };
+        while other.poll().is_some() {}
+        data
+    });
+    let mut coordinator = Stream::open(now, setup(0, 3), Queue::new());
+    let [first, second] = &mut units;
+    coordinator.on_data(now, 1, second);
+    coordinator.flush(now);
+    assert_eq!(orders(&mut coordinator), [], "the one before it is missing");
+    let third = Data { sender: 2, ..first.clone() };
+    coordinator.on_data(now, 2, &third);
+    coordinator.on_data(now, 1, first);
+    assert_eq!(coordinator.send(message("own", false)), Ok(()));
+    assert_eq!(coordinator.poll(), None, "R-161");
+    coordinator.flush(now);
+    let run = |sender, count| Run { sender, from: 1, count };
+    let runs = vec![run(2, 1), run(1, 2), run(0, 1)];
+    let order = Order { view: view(), first: 1, runs, stable: 0, flow: 0 };
+    assert_eq!(orders(&mut coordinator), [order]);
+}
+
+/// the end of the sequence is told again, ever more seldom, until all hold it; then once
+/// how far all are, and no more. In between, after 50 ms, flow goes on without who lags.
+#[test]
+fn the_end_is_repeated_until_all_hold_it() {
+    let mut stream = Stream::open(Instant::ZERO, setup(0, 2), Queue::new());
+    assert_eq!(stream.send(message("a", false)), Ok(()));
+    let (mut now, mut told) = (Instant::ZERO, Vec::new());
+    while now < Instant::ZERO + 700 * MS {
+        stream.flush(now);
+        told.extend(orders(&mut stream).into_iter().map(|order| (now, order)));
+        now = stream.due();
+    }
+    assert!(told[1..].iter().all(|(_, order)| order.first == 2 && order.runs.is_empty()));
+    let waits = told.windows(2).map(|pair| (pair[1].0 - pair[0].0).as_millis());
+    assert_eq!(waits.collect::<Vec<_>>(), [2, 4, 8, 16, 20, 12, 64, 128, 167, 167]);
+    stream.on_ack(now, 1, &Ack { view: view(), held: 1, sent: 0 });
+    stream.flush(now);
+    let said = orders(&mut stream);
+    assert_eq!(said.iter().map(|order| order.stable).collect::<Vec<_>>(), [1]);
+    assert_eq!(stream.due(), Instant::FAR);
+}
+
+/// words of services are never refused; urgent ones go behind what is partly sent, before
+/// all that waits.
+#[test]
+fn urgent_words_go_before_all_that_waits() {
+    let mut cluster = Cluster::new(2);
+    cluster.silent = Some(1);
+    let sized = |size| Message { payload: Bytes::from(vec![b'x'; size]), safe: false };
+    assert_eq!(cluster.streams[0].send(sized(7 << 20)), Ok(()));
+    cluster.settle();
+    let stream = &mut cluster.streams[0];
+    assert!(stream.stats().sent_units > 0 && stream.queue().len() == 1, "partly sent");
+    assert_eq!(stream.send(message("waits", false)), Ok(()));
+    while stream.send(sized(1 << 16)) == Ok(()) {}
+    stream.send_always(message("plain", false), false);
+    stream.send_always(message("urgent", false), true);
+    cluster.silent = None;
+    cluster.run();
+    let got = texts(&cluster.delivered[1]);
+    assert_eq!(
+        (got[0].len(), got[1], got[2], got.last()),
+        (7 << 20, "urgent", "waits", Some(&"plain"))
+    );
 }
 
 /// Two hops: what is agreed needs nobody's acknowledgement, and no timer.

@@ -228,3 +228,59 @@ impl Engine {
         self.start_ballot(now, Draft { members, changes, ..Draft::default() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{config::Config, engine::HeardHello};
+    use cman_quorum::{Timing, VoteRules};
+    use cman_types::{Epoch, Incarnation, Member, NodeId, NodeSet, Salt};
+
+    const TOKEN: Duration = Duration::from_secs(2);
+
+    fn started(now: Instant, number: u32) -> Engine {
+        let node = |number| NodeId::new(number).unwrap();
+        let id =
+            MemberId { node: node(number), incarnation: Incarnation(1), salt: Salt::default() };
+        let cfg = Config {
+            me: Member { id, address: ([10, 0, 0, 1], 5405).into() },
+            rules: VoteRules {
+                votes: (1..3).map(|number| (node(number), 1)).collect(),
+                expected_votes: 2,
+                two_node: false,
+                wait_for_all: false,
+            },
+            timing: Timing::new(TOKEN),
+            wire: (1, 1),
+            cluster_id: 1,
+            config_version: 1,
+            epoch_floor: Epoch(0),
+            removed: false,
+            room: 1300,
+            seed: 1,
+        };
+        Engine::new(now, cfg)
+    }
+
+    /// R-82h: a hold of a minute counts for four tokens.
+    #[test]
+    fn who_looks_for_a_view_long_enough_forgets_holds() {
+        let begin = Instant::ZERO + TOKEN;
+        let (mut engine, other) = (started(begin, 1), started(begin, 2));
+        let from = other.me();
+        let mut is_counted = |now: Instant, held: bool| {
+            if held {
+                (0..8).for_each(|_| engine.holds.failed(now, from.node));
+            }
+            let hears: NodeSet = [engine.me().node].into_iter().collect();
+            let hello = cman_wire::frame::Hello { hears, ..other.make_hello(now) };
+            engine.heard.insert(from.node, HeardHello { from, hello, at: now });
+            engine.other_candidates(now).contains_key(&from)
+        };
+        assert!(is_counted(begin, false), "nobody is held off yet");
+        assert!(!is_counted(begin, true));
+        let patience = TOKEN * 4;
+        assert!(!is_counted((begin + patience).before(Duration::from_millis(1)), true));
+        assert!(is_counted(begin + patience, true));
+    }
+}

@@ -195,6 +195,19 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
     }
 
+    /// no longer than the patience of who needs everybody, from when the hold began.
+    #[test]
+    fn without_quorum_nobody_is_held_off_for_long() {
+        let mut holds = Holds::default();
+        (0..8).for_each(|_| holds.failed(at(10), node()));
+        let until = |now| holds.until_at_most(now, node(), TOKEN * 5);
+        assert_eq!(
+            (until(at(10)), until(at(19)), until(at(20))),
+            (Some(at(20)), Some(at(20)), None)
+        );
+        assert_eq!(holds.until(at(20), node()), Some(at(70)), "with quorum it goes on");
+    }
+
     #[test]
     fn restarts_are_repairs_until_they_are_too_many() {
         let mut holds = Holds::default();
