@@ -19,11 +19,14 @@ use crate::{
 use anyhow::{Context, Result};
 use citations::{Citation, Role};
 use exceptions::Exceptions;
-use pages::Rules;
+use pages::{Rule, Rules};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// Where the specification is.
 const PAGES: &str = "docs/spec/";
+
+/// Which rules need no code, or no test.
+const EXCEPTIONS: &str = "docs/spec/exceptions.toml";
 
 /// Where rules are obeyed and shown to be.
 const CITING: &[&str] = &["crates/", "bins/", "testing/", "fuzz/"];
@@ -78,18 +81,38 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
 }
 
 fn summarize(survey: &Survey) {
-    let lacking = |role: Role| {
-        let lacks = |id: &str| {
-            let cited = survey.citations.get(id);
-            let cited = cited.is_some_and(|by| by.iter().any(|citation| citation.role == role));
-            !cited && !survey.exceptions.excuses(id, role)
-        };
-        survey.rules.iter().map(|rule| rule.id.as_str()).filter(|id| lacks(id)).collect::<Vec<_>>()
-    };
     println!("\n{} rules, {} exceptions", survey.rules.len(), survey.exceptions.len());
     for (role, whom) in [(Role::Code, "no code cites"), (Role::Test, "no test cites")] {
-        let ids = lacking(role);
+        let ids: Vec<&str> = survey.lacking(role).map(|rule| rule.id.as_str()).collect();
         println!("{whom} {}: {}", ids.len(), ids.join(" "));
+    }
+}
+
+impl Survey {
+    /// Rules that no place in this role cites, and that no exception excuses from it.
+    fn lacking(&self, role: Role) -> impl Iterator<Item = &Rule> {
+        let cited = move |id: &str| {
+            let citations = self.citations.get(id).map_or(&[][..], Vec::as_slice);
+            citations.iter().any(|citation| citation.role == role)
+        };
+        let excused = move |id: &str| self.exceptions.excuses(id, role);
+        self.rules.iter().filter(move |rule| !cited(&rule.id) && !excused(&rule.id))
+    }
+
+    /// The same, as what is wrong.
+    fn holes(&self) -> Vec<Finding> {
+        let roles = [(Role::Code, "code"), (Role::Test, "test")];
+        let holes = roles.into_iter().flat_map(|(role, whom)| {
+            self.lacking(role).map(move |rule| Finding {
+                file: rule.file.clone(),
+                line: Some(rule.line),
+                what: format!(
+                    "no {whom} cites {}: cite it, or give the reason in {EXCEPTIONS}",
+                    rule.id
+                ),
+            })
+        });
+        holes.collect()
     }
 }
 
@@ -119,17 +142,19 @@ fn survey() -> Result<Survey> {
     for source in ENCODER {
         findings.extend(layout::check(source, &read(source)?, FRAMES, &page));
     }
-    Ok(Survey { rules, exceptions, citations, findings })
+    let mut survey = Survey { rules, exceptions, citations, findings };
+    let holes = survey.holes();
+    survey.findings.extend(holes);
+    Ok(survey)
 }
 
 fn exceptions_of(rules: &Rules, findings: &mut Vec<Finding>) -> Result<Exceptions> {
-    let file = "docs/spec/exceptions.toml";
-    let (exceptions, wrong) = Exceptions::read(file, &read(file)?);
+    let (exceptions, wrong) = Exceptions::read(EXCEPTIONS, &read(EXCEPTIONS)?);
     findings.extend(wrong);
     for (id, line) in exceptions.lines() {
         if !rules.knows(id) {
             let what = format!("no page of {PAGES} has a rule {id}");
-            findings.push(Finding { file: file.to_owned(), line: Some(line), what });
+            findings.push(Finding { file: EXCEPTIONS.to_owned(), line: Some(line), what });
         }
     }
     Ok(exceptions)
@@ -169,4 +194,39 @@ fn has_extension(name: &str, extension: &str) -> bool {
 
 fn read(name: &str) -> Result<String> {
     fs::read_to_string(root().join(name)).with_context(|| format!("cannot read {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of one rule with these citations and exceptions.
+    fn said(source: &str, exceptions: &str) -> Vec<String> {
+        let mut survey = Survey {
+            rules: Rules::default(),
+            exceptions: Exceptions::read(EXCEPTIONS, exceptions).0,
+            citations: BTreeMap::new(),
+            findings: Vec::new(),
+        };
+        survey.rules.read("docs/spec/a.md", "**R-10 Beats.** All of it.\n");
+        for citation in citations::find("crates/a/src/b.rs", source) {
+            survey.citations.entry(citation.from.clone()).or_default().push(citation);
+        }
+        survey.holes().iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_rule_that_nobody_cites_is_a_finding() {
+        let hole = |whom| {
+            format!(
+                "docs/spec/a.md:1: no {whom} cites R-10: cite it, or give the reason in {EXCEPTIONS}"
+            )
+        };
+        let untested = "[R-10]\nlacks = \"test\"\nreason = \"seen by eye\"\n";
+        assert_eq!(said("", ""), [hole("code"), hole("test")]);
+        assert_eq!(said("// R-10\n", ""), [hole("test")]);
+        assert_eq!(said("", untested), [hole("code")]);
+        assert_eq!(said("// R-10\n", untested), [""; 0]);
+        assert_eq!(said("// R-10\nmod tests {\n    // R-10\n}\n", ""), [""; 0]);
+    }
 }

@@ -6,7 +6,7 @@
 //! | [`sources`] | lengths, words and openings of source files |
 //! | [`documents`] | links between documents |
 //!
-//! And those of [`crate::spec`]: what is cited is specified.
+//! And those of [`crate::spec`]: what is cited is specified, and what is specified is cited.
 
 mod dependencies;
 mod documents;
