@@ -13,11 +13,14 @@ use std::{
 /// What shows that the promises are kept, as arguments of `cargo xtask`.
 const COMMANDS: &[&[&str]] = &[
     &["sim", "run", "--silent", "--seeds", "20000", "--keep-going"],
+    &["sim", "run", "--seeds", "3000", "--keep-going"],
     &["sim", "run", "--only", "permanent", "--seeds", "400", "--keep-going"],
     &["sim", "scale", "--nodes", "100,1000"],
     &["sim", "scenario", "thousand-nodes-lose-100"],
     &["sim", "scenario", "thousand-nodes-heal-500-500"],
+    &["model"],
     &["mutants"],
+    &["mutants", "--model"],
 ];
 
 /// How one command went.

@@ -217,10 +217,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_nobody_cites_is_a_finding() {
-        let hole = |whom| {
-            format!(
-                "docs/spec/a.md:1: no {whom} cites R-10: cite it, or give the reason in {EXCEPTIONS}"
-            )
+        let hole = |whom: &str| {
+            let what = format!("no {whom} cites R-10: cite it, or give the reason in ");
+            format!("docs/spec/a.md:1: {what}{EXCEPTIONS}")
         };
         let untested = "[R-10]\nlacks = \"test\"\nreason = \"seen by eye\"\n";
         assert_eq!(said("", ""), [hole("code"), hole("test")]);
