@@ -136,12 +136,11 @@ pub fn watch(world: &mut World, prng: &mut Prng, lasting: Lasting, victim: usize
     if matches!(lasting, Lasting::Deaf | Lasting::Mute) {
         others_keep_quorum(world, victim, lasting);
     }
-    let restarts = lasting == Lasting::FlappingNode;
-    count(world, began, none_expected, restarts, &format!("{lasting:?}"))
+    count(world, began, none_expected, &format!("{lasting:?}"))
 }
 
 /// One node of three or more that hears nobody, or is heard by nobody, costs the others nothing, no
-/// more than its death would.
+/// more than its death would..
 fn others_keep_quorum(world: &mut World, victim: usize, lasting: Lasting) {
     let others = world.lost_quorum.iter().filter(|(_, host)| *host != victim);
     let lost: Vec<_> = others.copied().collect();
@@ -232,13 +231,7 @@ pub fn every_pair_has_a_path(world: &World) -> bool {
 ///
 /// # Errors
 /// Too many.
-pub fn count(
-    world: &mut World,
-    began: Real,
-    none_expected: bool,
-    restarts: bool,
-    name: &str,
-) -> Check {
+pub fn count(world: &mut World, began: Real, none_expected: bool, name: &str) -> Check {
     let minute = nanos(Duration::from_secs(60));
     let minutes = (world.now - began).div_ceil(minute);
     let mut worst = Vec::new();
@@ -249,13 +242,10 @@ pub fn count(
         };
         worst.push((0..world.hosts.len()).map(views_of).max().unwrap_or(0));
     }
-    let bound = |number: usize| match (none_expected, number, restarts) {
-        (true, ..) => 0,
-        (false, 0, false) => FIRST_MINUTE_MAX,
-        (false, _, false) => MINUTE_MAX,
-        // Each restart puts the old life out and takes the new one in until the hold-down grows.
-        (false, 0, true) => 2 * FIRST_MINUTE_MAX,
-        (false, _, true) => 2 * MINUTE_MAX,
+    let bound = |number: usize| match (none_expected, number) {
+        (true, _) => 0,
+        (false, 0) => FIRST_MINUTE_MAX,
+        (false, _) => MINUTE_MAX,
     };
     world.log_world(&format!("{name}: views per minute at the worst node: {worst:?}"));
     if worst.iter().enumerate().any(|(number, views)| *views > bound(number)) {

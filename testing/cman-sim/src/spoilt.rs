@@ -73,9 +73,9 @@ fn too_many_views_are_noticed() {
     let began = world.now;
     world.installed.clear();
     world.run_for(Duration::from_secs(60)).unwrap();
-    assert_eq!(broken(&count(&mut world, began, true, false, "nothing")), "nothing");
+    assert_eq!(broken(&count(&mut world, began, true, "nothing")), "nothing");
     world.installed.push((began, 0));
-    assert_eq!(broken(&count(&mut world, began, true, false, "one view")), "stability");
+    assert_eq!(broken(&count(&mut world, began, true, "one view")), "stability");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use cman_sim::{
     columns::print_line,
     faults::Kind,
+    reach::Place,
     replay,
     runner::{self, Batch, Run, Summary},
     scale, scenarios,
@@ -157,9 +158,7 @@ fn run(args: &RunArgs) -> Result<bool, String> {
         progress: !args.json && io::stderr().is_terminal(),
     };
     let summary = runner::run(&batch);
-    let complete =
-        run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none() && !args.silent;
-    let missed = if complete { summary.reach.missed(summary.seeds) } else { Vec::new() };
+    let missed = missed(args, run, &summary);
     if args.json {
         print_line(&as_json(args, &summary).to_string());
     } else {
@@ -169,6 +168,12 @@ fn run(args: &RunArgs) -> Result<bool, String> {
         }
     }
     Ok(summary.failures.is_empty() && missed.is_empty())
+}
+
+/// Places that were reached too seldom, where enough was run of everything to judge that.
+fn missed(args: &RunArgs, run: Run, summary: &Summary) -> Vec<(Place, u64, u64)> {
+    let judged = run == Run::Swarm(None) && args.seeds >= 1000 && args.nodes.is_none();
+    if judged { summary.reach.missed(summary.seeds, args.silent) } else { Vec::new() }
 }
 
 fn verbose(args: &RunArgs, run: Run) -> Result<bool, String> {
@@ -249,7 +254,7 @@ fn as_json(args: &RunArgs, summary: &Summary) -> serde_json::Value {
             })
         })
         .collect();
-    let reach: serde_json::Map<_, _> = cman_sim::reach::Place::ALL
+    let reach: serde_json::Map<_, _> = Place::ALL
         .iter()
         .map(|place| (place.text().to_owned(), json!(summary.reach.count(*place))))
         .collect();
@@ -297,4 +302,39 @@ fn list() {
         say!("  {:<40} {}", kind.name(), kind.text());
     }
     say!("  {:<40} faults that never end, to count views", "permanent");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_args(more: &[&str]) -> RunArgs {
+        let line = [&["cman-sim", "run"], more].concat();
+        match Args::parse_from(line).command {
+            Command::Run(args) => args,
+            other => panic!("not `run`: {other:?}"),
+        }
+    }
+
+    /// Which places a summary without anything in it misses.
+    fn missed_by(more: &[&str]) -> Vec<Place> {
+        let args = run_args(more);
+        let summary = Summary { seeds: args.seeds, ..Summary::default() };
+        let run = kind_of(args.only.as_deref()).unwrap();
+        missed(&args, run, &summary).into_iter().map(|(place, ..)| place).collect()
+    }
+
+    #[test]
+    fn silent_runs_are_asked_for_everything_but_messages() {
+        let silent = missed_by(&["--silent", "--seeds", "20000"]);
+        assert!(silent.contains(&Place::Commits) && !silent.contains(&Place::Messages));
+        assert!(missed_by(&["--seeds", "1000"]).contains(&Place::Messages));
+    }
+
+    #[test]
+    fn few_seeds_and_seeds_of_one_kind_are_not_judged() {
+        for more in [&["--seeds", "30"][..], &["--nodes", "3"], &["--only", "permanent"]] {
+            assert_eq!(missed_by(more), [], "{more:?}");
+        }
+    }
 }

@@ -70,6 +70,13 @@ pub(super) fn all() -> Vec<Scenario> {
         }));
     }
     all.extend(lasting());
+    // R-60r, R-63r.
+    all.push(Scenario::new(
+        "chain-of-five-around-coordinator",
+        "each node hears only its neighbours, the coordinator is in the middle: nothing",
+        Cluster::plain(5),
+        |world, _| chain_around_coordinator(world),
+    ));
     all.extend(weather());
     all.extend(partitions());
     all
@@ -128,6 +135,23 @@ fn star(world: &mut World) -> Check {
     world.run_for(span)?;
     let claims = world.living().iter().any(|&host| world.hosts[host].claims(world.now));
     expect(world, !claims, "nobody who reaches nobody is quorate")?;
+    heal(world)
+}
+
+/// Everybody is reached by the coordinator through at most one other: nobody else has to be. While
+/// the ends lack what the far half says, they ask for it along the chain.
+fn chain_around_coordinator(world: &mut World) -> Check {
+    settle(world)?;
+    let middle = coordinator(world);
+    let mut chain = others(world, &[middle]);
+    chain.insert(chain.len() / 2, middle);
+    let far = |(at, &host): (usize, &usize)| {
+        chain.iter().skip(at + 2).flat_map(|&other| both(host, other)).collect::<Paths>()
+    };
+    let paths: Paths = chain.iter().enumerate().flat_map(far).collect();
+    world.cut(&paths);
+    world.run_for(WATCH)?;
+    nothing_changed(world)?;
     heal(world)
 }
 

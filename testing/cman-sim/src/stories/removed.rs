@@ -59,7 +59,8 @@ fn remove(world: &mut World, gone: &[usize]) -> Result<bool, Violation> {
 
 /// With `2k + 1` nodes left: `k` of them are cut off and remember that `k + 1` are enough. The
 /// other `k + 1` take the removed back in, and need more from then on. One of them restarts, knows
-/// nothing, and joins those who were away: together they are `k + 1` again.
+/// nothing, and joins those who were away: together they are `k + 1` again. R-140: the newer basis
+/// counts, and a life that has just begun has none.
 fn older_basis(world: &mut World, prng: &mut Prng) -> Told {
     let hosts = world.hosts.len();
     if hosts < 5 || !is_plain(world) {
