@@ -5,7 +5,9 @@ use crate::{
     start_error::StartError,
 };
 use cman_io::{lock_file::LockError, regular_file};
-use cman_ipc::paths::{ADMIN_SOCKET, LEASE_PAGE, PID_FILE, PUBLIC_SOCKET, SOCKET_PATH_MAX};
+use cman_ipc::paths::{
+    ADMIN_SOCKET, LEASE_PAGE, LOCK_FILE, PID_FILE, PUBLIC_SOCKET, SOCKET_PATH_MAX,
+};
 use std::{
     fs::{self, Permissions},
     io,
@@ -16,9 +18,6 @@ use std::{
     },
     path::{Path, PathBuf},
 };
-
-/// Held as long as the daemon runs.
-const LOCK_FILE: &str = "cmand.lock";
 
 /// The run directory of this daemon and of no other.
 #[derive(Debug)]

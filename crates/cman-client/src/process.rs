@@ -1,9 +1,9 @@
 //! Whether a daemon lives that cannot be talked to.
 
-use cman_ipc::paths::PID_FILE;
+use cman_ipc::paths::LOCK_FILE;
 use std::{fs, path::Path};
 
-/// Longest number in a pid file that is looked at, in bytes.
+/// Longest number in a lock file that is looked at, in bytes.
 const PID_LEN_MAX: u64 = 20;
 
 /// Whether a daemon has this process id and has not ended. In another process namespace than the
@@ -14,9 +14,10 @@ pub fn is_daemon(pid: u32) -> bool {
     is_living_daemon(&String::from_utf8_lossy(&stat))
 }
 
-/// The process that the pid file of this run directory names, if it is a living daemon.
+/// The process that has locked this run directory, if it is a living daemon. (The pid file goes
+/// sooner than the process.) The lock itself is not tried: that could get in the way of a start.
 pub(crate) fn daemon_of(run_dir: &Path) -> Option<u32> {
-    let path = run_dir.join(PID_FILE);
+    let path = run_dir.join(LOCK_FILE);
     let file = path.symlink_metadata().ok()?;
     if !file.is_file() || file.len() > PID_LEN_MAX {
         return None;
@@ -45,13 +46,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pid_file_that_is_none_names_nobody() {
+    fn a_lock_file_that_names_no_daemon_is_nobodys() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(daemon_of(dir.path()), None);
         // This process lives, and is no daemon.
         let own = std::process::id().to_string();
         for text in ["", "-1", "none", own.as_str(), "1".repeat(30).as_str()] {
-            fs::write(dir.path().join(PID_FILE), text).unwrap();
+            fs::write(dir.path().join(LOCK_FILE), text).unwrap();
             assert_eq!(daemon_of(dir.path()), None, "{text}");
         }
     }

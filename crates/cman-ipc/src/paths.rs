@@ -14,3 +14,6 @@ pub const ADMIN_SOCKET: &str = "admin.sock";
 pub const LEASE_PAGE: &str = "lease";
 /// The daemon's process id as text, in the run directory.
 pub const PID_FILE: &str = "cmand.pid";
+/// The file in the run directory that is locked as long as the daemon runs, with its process id. It
+/// stays when the daemon ends.
+pub const LOCK_FILE: &str = "cmand.lock";

@@ -84,7 +84,7 @@ impl Machine {
     }
 }
 
-/// A living process that is called as the daemon is, and that the pid file names.
+/// A living process that is called as the daemon is, and that the lock file names.
 pub(crate) struct Process(Child);
 
 impl Process {
@@ -93,7 +93,7 @@ impl Process {
         // A copy could not be run while another test's new process has it open for writing.
         symlink("/bin/sleep", &program).unwrap();
         let process = Self(Command::new(&program).arg0("sleep").arg("600").spawn().unwrap());
-        fs::write(file(machine, "cmand.pid"), format!("{}\n", process.pid())).unwrap();
+        fs::write(file(machine, "cmand.lock"), format!("{}\n", process.pid())).unwrap();
         process
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use cman_e2e::{
-    attempt::refused,
+    attempt::{expect_words, refused},
     built,
     cases::{Scale, Stage},
     cluster::now_ns,
@@ -80,7 +80,13 @@ fn take_all_places(node: &Node) -> Result<()> {
     let silent: Vec<_> =
         (0..SILENT_CLIENTS).map_while(|_| UnixStream::connect(&socket).ok()).collect();
     ensure!(silent.len() > 10, "only {} clients may connect at once", silent.len());
-    refused(node.tool_command().arg("status"), 1, &["too many clients"])?;
+    let mut late = UnixStream::connect(&socket)?;
+    late.set_read_timeout(Some(ANSWER_MAX))?;
+    let mut told = Vec::new();
+    late.read_to_end(&mut told)?;
+    expect_words(&String::from_utf8_lossy(&told), &["too many clients"])?;
+    // The tool is run by one.
+    node.tool_prints(&["status"])?;
     refused(node.tool_command().args(["kill", "-n", "nobody"]), 1, &["no node nobody"])?;
     Ok(())
 }
