@@ -1,7 +1,7 @@
 //! Units that the coordinator does not seem to hear of: the path from their sender to it may be
 //! cut. Members who hold such units pass one on; the coordinator asks them for the others.
 
-use crate::{limits::FORWARD_WAIT, store::Store, units::Units};
+use crate::{backoff::wait_after, limits::FORWARD_WAIT, store::Store, units::Units};
 use cman_types::Instant;
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Unheard {
     watches: BTreeMap<u16, Watch>,
-    /// When each of them is due.
+    /// When to look whether there are records now.
     row: BTreeSet<(Instant, u16)>,
     /// The longest time between two looks.
     longest: Duration,
@@ -18,12 +18,10 @@ pub(crate) struct Unheard {
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Watch {
-    /// When to look whether there are records now.
-    due: Instant,
-    /// The last unit of the sender that had one when the watch began.
+    /// The last unit of the sender that had a record when the watch began.
     named: u64,
-    /// How long it lasts.
-    wait: Duration,
+    /// How often that was found unchanged since.
+    tries: u32,
 }
 
 impl Unheard {
@@ -35,14 +33,14 @@ impl Unheard {
     /// A unit of `sender` came whose predecessors are here and that has no record yet.
     pub(crate) fn came(&mut self, now: Instant, sender: u16, named: u64) {
         if !self.watches.contains_key(&sender) {
-            self.watch(now, sender, named, FORWARD_WAIT.min(self.longest));
+            self.watch(now, sender, Watch { named, tries: 0 });
         }
     }
 
-    fn watch(&mut self, now: Instant, sender: u16, named: u64, wait: Duration) {
-        let due = now + wait;
-        self.watches.insert(sender, Watch { due, named, wait });
-        self.row.insert((due, sender));
+    fn watch(&mut self, now: Instant, sender: u16, watch: Watch) {
+        let wait = wait_after(FORWARD_WAIT, self.longest, watch.tries);
+        self.row.insert((now + wait, sender));
+        self.watches.insert(sender, watch);
     }
 
     /// Nothing is without a record.
@@ -64,7 +62,7 @@ impl Unheard {
             }
             if named == watch.named {
                 overdue.push((sender, whole));
-                self.watch(now, sender, named, (watch.wait * 2).min(self.longest));
+                self.watch(now, sender, Watch { named, tries: watch.tries.saturating_add(1) });
             } else {
                 self.came(now, sender, named);
             }

@@ -412,6 +412,11 @@ impl Engine {
         self.hub().is_some_and(|hub| !hub.acting)
     }
 
+    /// Whether this node, a deputy, acts as hub for its coordinator.
+    pub(crate) fn acts(&self) -> bool {
+        self.hub().is_some_and(|hub| hub.acting)
+    }
+
     pub(crate) fn coordinator(&self) -> Option<MemberId> {
         self.view.as_ref().map(|view| view.id.coordinator)
     }

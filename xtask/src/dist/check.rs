@@ -3,7 +3,7 @@
 //! The system runs in a network namespace of its own. systemd does not run in it, so the unit is
 //! only read, not started.
 
-use super::fresh;
+use super::{fresh, text_of};
 use crate::{packages, repository};
 use anyhow::{Context, Result, ensure};
 use cman_e2e::lab::Lab;
@@ -23,7 +23,7 @@ pub(crate) fn run(package: &Path) -> Result<()> {
     let lab = Lab::new(1)?;
     let root = lab.directory().join("root");
     let suite = fresh::make(&root, &[])?;
-    let target = root.to_str().context("the temporary directory is not UTF-8")?;
+    let target = text_of(&root)?;
     fs::copy(package, root.join("cman.deb"))?;
     let script = root.join("check.sh");
     fs::write(&script, SCRIPT)?;

@@ -1,5 +1,6 @@
 //! A fresh system: the smallest Debian there is, in a directory.
 
+use super::text_of;
 use anyhow::{Context, Result};
 use cman_e2e::command::run as run_command;
 use std::{fs, path::Path};
@@ -11,7 +12,7 @@ pub(super) fn make(directory: &Path, packages: &[&str]) -> Result<String> {
     let suite = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     let suite = suite.context("/etc/os-release names no VERSION_CODENAME")?;
     println!("making a fresh {suite} system");
-    let target = directory.to_str().context("the temporary directory is not UTF-8")?;
+    let target = text_of(directory)?;
     let include = format!("--include={}", packages.join(","));
     let mut arguments = vec!["--variant=essential", "--quiet"];
     if !packages.is_empty() {

@@ -194,8 +194,7 @@ impl Engine {
             // It was heard until a moment ago: it hears nobody. While a deputy's lease
             // carries the view there is no hurry.
             patience += timing.lease;
-            let acts = self.hub().is_some_and(|hub| hub.acting);
-            if acts && silent < patience && self.is_bound_to(now, coordinator) {
+            if self.acts() && silent < patience && self.is_bound_to(now, coordinator) {
                 return;
             }
         }
@@ -291,8 +290,8 @@ impl Engine {
         let given_up = if self.coordinates() {
             !holds && self.view.as_ref().is_some_and(|view| view.contains(&from))
         } else {
-            let deputy = self.hub().is_some_and(|hub| hub.acting)
-                || self.hears_acting(now, self.cfg.timing.share(DEPUTY_PATIENCE));
+            let deputy =
+                self.acts() || self.hears_acting(now, self.cfg.timing.share(DEPUTY_PATIENCE));
             self.coordinator() == Some(from) && !(holds && deputy)
         };
         if given_up {
