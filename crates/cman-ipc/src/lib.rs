@@ -13,7 +13,9 @@
 //!    one says so.
 //! 4. A client that joins a group gets a [`GroupEvent`] whenever something happens in it. Messages
 //!    that it sends itself are not answered, unless its [`hello::Channel`] is for calls.
-//! 5. After [`Request::Subscribe`] [`EventMessage`]s arrive whenever something happens. The view
+//! 5. What the classic interface sends to ports is not answered either. While a request of such
+//!    a client takes its time, what is not answered is heard nevertheless.
+//! 6. After [`Request::Subscribe`] [`EventMessage`]s arrive whenever something happens. The view
 //!    and the quorum of that moment come first, as events, and links that are down, so that nothing
 //!    is missed. [`Request::PastEvents`] tells, before its reply, what happened lately.
 //!
@@ -39,11 +41,13 @@
 //! | [`message`] | everything that can be said |
 //! | [`hello`], [`request`], [`reply`], [`event`] | its parts |
 //! | [`group`] | what happens in groups |
+//! | [`classic`], [`notice`] | what clients of the classic interface ask and are told |
 //! | [`status`], [`nodes`] | the two large replies |
 //! | [`paths`] | where the sockets are |
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing)]
 
+pub mod classic;
 pub mod event;
 pub mod frame;
 pub mod group;
@@ -53,6 +57,7 @@ mod ids;
 pub mod kind;
 pub mod message;
 pub mod nodes;
+pub mod notice;
 pub mod paths;
 pub mod reply;
 pub mod request;
@@ -60,12 +65,14 @@ pub mod status;
 #[cfg(test)]
 mod tests;
 
+pub use classic::ClassicRequest;
 pub use event::{Event, EventMessage};
 pub use frame::{DecodeError, Decoder, EncodeError, encode};
 pub use group::{GroupConfig, GroupEvent, GroupMessage, GroupRefused, ListedGroup};
 pub use hello::{Channel, Hello, Welcome};
 pub use message::Message;
 pub use nodes::{NodeStatus, NodesReply};
+pub use notice::Notice;
 pub use reply::{ErrorCode, ErrorReply, Reply};
 pub use request::Request;
 pub use status::StatusReply;

@@ -1,11 +1,13 @@
 //! Everything that can be said, and the body of each.
 
 use crate::{
+    classic::ClassicRequest,
     event::{Event, EventMessage},
     group::{self, GroupEvent, NameCache},
     group_body::{self, PlainConfig, PlainList, PlainName, PlainProcess, PlainRefused},
     hello::{Hello, Welcome},
     kind,
+    notice::Notice,
     reply::Reply,
     request::Request,
 };
@@ -23,6 +25,8 @@ pub enum Message {
     Group(GroupEvent),
     /// Client to daemon, first.
     Hello(Hello),
+    /// Daemon to a client of the classic interface: something happened.
+    Notice(Notice),
     /// Daemon to client.
     Reply(Reply),
     /// Client to daemon.
@@ -46,6 +50,7 @@ impl Message {
             Self::Group(GroupEvent::Message(_)) => kind::EVENT_GROUP_MESSAGE,
             Self::Group(GroupEvent::Refused(_)) => kind::EVENT_GROUP_REFUSED,
             Self::Hello(_) => kind::HELLO,
+            Self::Notice(notice) => notice.kind(),
             Self::Reply(reply) => reply_kind(reply),
             Self::Request(request) => request_kind(request),
             Self::Unknown { kind } => *kind,
@@ -60,6 +65,7 @@ impl Message {
             Self::Group(GroupEvent::Config(config)) => write(&PlainConfig::from(config), to),
             Self::Group(GroupEvent::Refused(refused)) => write(&PlainRefused::from(refused), to),
             Self::Hello(hello) => hello.write_body(to),
+            Self::Notice(notice) => notice.write(to),
             Self::Reply(reply) => write_reply(reply, to),
             Self::Request(request) => write_request(request, to),
             Self::Group(GroupEvent::Message(_)) | Self::Unknown { .. } => Ok(to),
@@ -105,6 +111,7 @@ impl Message {
 
 const fn request_kind(request: &Request) -> u16 {
     match request {
+        Request::Classic(request) => request.kind(),
         Request::GroupFlush => kind::GROUP_FLUSH,
         Request::GroupJoin { .. } => kind::GROUP_JOIN,
         Request::GroupLeave { .. } => kind::GROUP_LEAVE,
@@ -125,10 +132,13 @@ const fn request_kind(request: &Request) -> u16 {
 
 const fn reply_kind(reply: &Reply) -> u16 {
     match reply {
+        Reply::Device(_) => kind::REPLY | kind::DEVICE_GET,
         Reply::Done => kind::DONE,
         Reply::Error(_) => kind::ERROR,
+        Reply::Fence(_) => kind::REPLY | kind::FENCE_GET,
         Reply::GroupList(_) => kind::REPLY | kind::GROUP_LIST,
         Reply::GroupMembers(_) => kind::REPLY | kind::GROUP_MEMBERS,
+        Reply::Is(_) => kind::IS,
         Reply::Logs(_) => kind::REPLY | kind::LOGS,
         Reply::Nodes(_) => kind::REPLY | kind::NODES,
         Reply::Recorder(_) => kind::REPLY | kind::RECORDER,
@@ -162,6 +172,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> postcard::Result<T> {
 
 fn write_request(request: &Request, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
     match request {
+        Request::Classic(request) => request.write(to),
         Request::GroupJoin { group, pid } => write(&(PlainName::from(group), pid), to),
         Request::GroupLeave { group } | Request::GroupMembers { group } => {
             write(&PlainName::from(group), to)
@@ -210,17 +221,23 @@ fn read_request(kind: u16, body: &[u8]) -> postcard::Result<Message> {
         kind::STATUS => bodiless(Request::Status)?,
         kind::SUBSCRIBE => bodiless(Request::Subscribe)?,
         kind::VERSION => bodiless(Request::Version)?,
-        kind => return Ok(Message::Unknown { kind }),
+        kind => match ClassicRequest::read(kind, body)? {
+            Some(request) => Request::Classic(request),
+            None => return Ok(Message::Unknown { kind }),
+        },
     };
     Ok(Message::Request(request))
 }
 
 fn write_reply(reply: &Reply, to: Vec<u8>) -> postcard::Result<Vec<u8>> {
     match reply {
+        Reply::Device(device) => write(device, to),
         Reply::Done => Ok(to),
         Reply::Error(error) => write(error, to),
+        Reply::Fence(fence) => write(fence, to),
         Reply::GroupList(chunk) => write(&PlainList::from(chunk), to),
         Reply::GroupMembers(members) => write(&group_body::plain_processes(members), to),
+        Reply::Is(yes) => write(yes, to),
         Reply::Logs(chunk) => write(chunk, to),
         Reply::Nodes(nodes) => write(nodes, to),
         Reply::Recorder(chunk) => write(chunk, to),
@@ -233,7 +250,10 @@ fn read_reply(kind: u16, body: &[u8]) -> postcard::Result<Message> {
     let reply = match kind {
         kind::DONE => read::<()>(body).map(|()| Reply::Done)?,
         kind::ERROR => Reply::Error(read(body)?),
+        kind::IS => Reply::Is(read(body)?),
         _ => match kind & !kind::REPLY {
+            kind::DEVICE_GET => Reply::Device(read(body)?),
+            kind::FENCE_GET => Reply::Fence(read(body)?),
             kind::GROUP_LIST => Reply::GroupList(read::<PlainList>(body)?.try_into()?),
             kind::GROUP_MEMBERS => {
                 Reply::GroupMembers(group_body::processes(read::<Vec<PlainProcess>>(body)?)?)
@@ -277,7 +297,10 @@ fn read_event(kind: u16, body: &[u8]) -> postcard::Result<Message> {
         kind::EVENT_QUORUM => read_timed(body, Event::Quorum)?,
         kind::EVENT_SHUTDOWN => read_timed(body, Event::Shutdown)?,
         kind::EVENT_VIEW => read_timed(body, Event::View)?,
-        kind => return Ok(Message::Unknown { kind }),
+        kind => {
+            let notice = Notice::read(kind, body)?;
+            return Ok(notice.map_or(Message::Unknown { kind }, Message::Notice));
+        }
     };
     Ok(Message::Event(message))
 }

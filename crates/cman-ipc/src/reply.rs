@@ -1,6 +1,11 @@
 //! What the daemon answers.
 
-use crate::{group::ListedGroup, nodes::NodesReply, status::StatusReply};
+use crate::{
+    classic::{DeviceStatus, FenceStatus},
+    group::ListedGroup,
+    nodes::NodesReply,
+    status::StatusReply,
+};
 use cman_types::Process;
 use serde::{Deserialize, Serialize};
 
@@ -8,14 +13,20 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Reply {
+    /// The quorum device.
+    Device(DeviceStatus),
     /// Accepted; there is nothing more to say.
     Done,
     /// Not done.
     Error(ErrorReply),
+    /// What is known of the fencing of a node.
+    Fence(FenceStatus),
     /// Some of the groups that have members, ascending by name.
     GroupList(GroupListChunk),
     /// Who is in a group, ascending.
     GroupMembers(Vec<Process>),
+    /// Yes or no.
+    Is(bool),
     /// Some of the latest log lines, oldest first.
     Logs(LogsChunk),
     /// All configured nodes.
@@ -44,20 +55,32 @@ pub struct ErrorReply {
 #[serde(from = "u16", into = "u16")]
 #[non_exhaustive]
 pub enum ErrorCode {
+    /// It is going on already, or the name is taken by something else.
+    Already,
     /// Not now, for example because a view change is running: ask again.
     Busy,
     /// It is so already, for example the process is a member of the group.
     Exists,
     /// The daemon tried and failed.
     Failed,
+    /// The request makes no sense, whatever the state of the cluster.
+    Invalid,
     /// The request cannot be read.
     Malformed,
+    /// What is named does not exist.
+    NotFound,
     /// Only the admin socket accepts this.
     NotPermitted,
+    /// A node that was waited for left the cluster.
+    NodeLost,
+    /// The node is not a member of the cluster.
+    NotMember,
     /// The client is no member of the group.
     NotJoined,
     /// The request makes no sense at present, for example an unknown node.
     Refused,
+    /// It took longer than was allowed.
+    TimedOut,
     /// The daemon does not know this request.
     Unsupported,
     /// No common protocol version.
@@ -78,6 +101,12 @@ impl From<u16> for ErrorCode {
             7 => Self::Version,
             8 => Self::Exists,
             9 => Self::NotJoined,
+            10 => Self::Already,
+            11 => Self::Invalid,
+            12 => Self::NodeLost,
+            13 => Self::NotFound,
+            14 => Self::NotMember,
+            15 => Self::TimedOut,
             other => Self::Other(other),
         }
     }
@@ -95,6 +124,12 @@ impl From<ErrorCode> for u16 {
             ErrorCode::Version => 7,
             ErrorCode::Exists => 8,
             ErrorCode::NotJoined => 9,
+            ErrorCode::Already => 10,
+            ErrorCode::Invalid => 11,
+            ErrorCode::NodeLost => 12,
+            ErrorCode::NotFound => 13,
+            ErrorCode::NotMember => 14,
+            ErrorCode::TimedOut => 15,
             ErrorCode::Other(other) => other,
         }
     }

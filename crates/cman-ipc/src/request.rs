@@ -1,5 +1,6 @@
 //! What a client can ask for.
 
+use crate::classic::ClassicRequest;
 use bytes::Bytes;
 use cman_types::{GroupName, NodeId};
 
@@ -8,6 +9,8 @@ use cman_types::{GroupName, NodeId};
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Request {
+    /// Of the classic interface.
+    Classic(ClassicRequest),
     /// Wait until all messages that this connection sent before are in the node's queue -> `Done`.
     GroupFlush,
     /// Become a member of a group -> `Done` once it is on its way; it has happened with the first
@@ -81,6 +84,7 @@ impl Request {
     #[must_use]
     pub const fn needs_admin(&self) -> bool {
         match self {
+            Self::Classic(request) => request.needs_admin(),
             Self::Kill { .. } | Self::Leave { .. } | Self::Recorder => true,
             Self::GroupFlush
             | Self::GroupJoin { .. }

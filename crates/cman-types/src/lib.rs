@@ -8,6 +8,7 @@
 //! | [`node_set`] | sets of node ids |
 //! | [`view`] | agreed memberships and their names |
 //! | [`group`] | named sets of processes |
+//! | [`barrier`] | named places where nodes wait for each other |
 //! | [`basis`] | what members agree on to count votes |
 //! | [`time`] | instants on a node's own monotonic clock |
 //! | [`span`] | spans of time, in words for people |
@@ -15,6 +16,7 @@
 //! | [`limits`] | the numbers nothing may exceed |
 #![forbid(unsafe_code)]
 
+pub mod barrier;
 pub mod basis;
 pub mod group;
 pub mod limits;
@@ -25,6 +27,7 @@ pub mod span;
 pub mod time;
 pub mod view;
 
+pub use barrier::BarrierName;
 pub use basis::Basis;
 pub use group::{GroupName, Process};
 pub use node::{Incarnation, Member, MemberId, NodeId, Salt};

@@ -1,8 +1,10 @@
 //! One of each message.
 
 use crate::{
-    Channel, ErrorCode, ErrorReply, Event, EventMessage, GroupConfig, GroupEvent, GroupMessage,
-    GroupRefused, Hello, Message, NodeStatus, NodesReply, Reply, Request, StatusReply, Welcome,
+    Channel, ClassicRequest, ErrorCode, ErrorReply, Event, EventMessage, GroupConfig, GroupEvent,
+    GroupMessage, GroupRefused, Hello, Message, NodeStatus, NodesReply, Notice, Reply, Request,
+    StatusReply, Welcome,
+    classic::{BarrierChange, DeviceStatus, FenceStatus, barrier, debug},
     event::{
         ChangeReason, ConfigEvent, LinkEvent, NodeChange, NodeEvent, OtherConfig, QuorumEvent,
         ShutdownEvent, ViewEvent,
@@ -10,13 +12,14 @@ use crate::{
     group::ListedGroup,
     hello::{Session, Ticket},
     nodes::{Fenced, NodeState, PathKind},
+    notice::ViewNotice,
     reply::{GroupListChunk, LogsChunk, RecorderChunk, VersionReply},
     status::{
         DaemonStatus, Flag, HoldDown, LeasePromise, LinkStatus, PathTrouble, QuorumStatus,
         RejectedDatagrams, State, ViewStatus,
     },
 };
-use cman_types::{Epoch, GroupName, Incarnation, NodeId, Process, group::Reason};
+use cman_types::{BarrierName, Epoch, GroupName, Incarnation, NodeId, Process, group::Reason};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Every kind of message, with nothing left at a default that could hide a mistake.
@@ -37,6 +40,8 @@ pub(super) fn all() -> Vec<Message> {
     ];
     all.extend(groups().into_iter().map(Message::Group));
     all.extend(requests().into_iter().map(Message::Request));
+    all.extend(classic().into_iter().map(|request| Message::Request(Request::Classic(request))));
+    all.extend(notices().into_iter().map(Message::Notice));
     all.extend(replies().into_iter().map(Message::Reply));
     all.extend(events().into_iter().map(|event| {
         Message::Event(EventMessage { at: 1_763_821_000_123_456_789, monotonic_ns: 42, event })
@@ -69,8 +74,57 @@ fn requests() -> Vec<Request> {
     ]
 }
 
+fn classic() -> Vec<ClassicRequest> {
+    let name = BarrierName::new(&[b'x'; BarrierName::SIZE_MAX]).expect("short");
+    let (votes, on) = (u32::MAX, true);
+    vec![
+        ClassicRequest::BarrierRegister {
+            name: name.clone(),
+            flags: barrier::AUTODELETE,
+            nodes: 3,
+        },
+        ClassicRequest::BarrierChange { name: name.clone(), change: BarrierChange::Timeout(300) },
+        ClassicRequest::BarrierWait { name: name.clone() },
+        ClassicRequest::BarrierDelete { name },
+        ClassicRequest::DeviceRegister { name: "/dev/sdq".into(), votes },
+        ClassicRequest::DeviceUnregister,
+        ClassicRequest::DevicePoll { available: true },
+        ClassicRequest::DeviceGet,
+        ClassicRequest::FenceGet { node: id(300) },
+        ClassicRequest::FenceSet { node: id(300), at: u64::MAX, agent: "fence_apc".into() },
+        ClassicRequest::Notify { on },
+        ClassicRequest::NotifyViews { on },
+        ClassicRequest::PortBind { port: 255 },
+        ClassicRequest::PortSend { to: Some(id(2)), port: 11, payload: vec![0, 255].into() },
+        ClassicRequest::PortIsBound { node: None, port: 11 },
+        ClassicRequest::SetDebug { mask: debug::BARRIER },
+        ClassicRequest::SetDirty,
+        ClassicRequest::SetExpectedVotes { votes },
+        ClassicRequest::SetConfigVersion { version: u64::MAX },
+        ClassicRequest::SetVotes { node: Some(id(300)), votes },
+        ClassicRequest::Shutdown { anyway: false, remove: true },
+        ClassicRequest::ShutdownReply { agree: true },
+    ]
+}
+
+fn notices() -> Vec<Notice> {
+    let node = id(300);
+    vec![
+        Notice::State { quorate: true },
+        Notice::TryShutdown { anyway: false, remove: true },
+        Notice::Config { version: 300 },
+        Notice::PortOpened { node },
+        Notice::PortClosed { node },
+        Notice::PortMessage { node, port: 11, payload: vec![0, 255].into() },
+        Notice::View(ViewNotice { members: vec![id(1), node], left: vec![id(9)], joined: vec![] }),
+    ]
+}
+
 fn replies() -> Vec<Reply> {
     vec![
+        Reply::Device(DeviceStatus { name: b"/dev/sdq".to_vec(), alive: true, votes: 3 }),
+        Reply::Fence(FenceStatus { at: u64::MAX, fenced: true, agent: b"fence_apc".to_vec() }),
+        Reply::Is(true),
         Reply::Done,
         Reply::Error(ErrorReply {
             code: ErrorCode::Refused,
