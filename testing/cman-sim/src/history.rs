@@ -50,6 +50,10 @@ pub struct History {
     confirmed_from: BTreeMap<(ViewId, MemberId), Option<ViewId>>,
     /// Ballots whose proposers got as far as a plan.
     planned: BTreeSet<ViewId>,
+    /// The highest ballot that each life proposed or answered.
+    promised: BTreeMap<MemberId, ViewId>,
+    /// Views of which some member said in an answer that it had installed them last.
+    origins: BTreeSet<ViewId>,
     /// When each life last granted a lease, or told of its own as a hub.
     pub granted: BTreeMap<MemberId, Real>,
     /// When each life last spoke as a hub.
@@ -92,6 +96,30 @@ impl History {
     /// The proposer of a ballot says how the last views end.
     pub fn plan(&mut self, ballot: ViewId) {
         self.planned.insert(ballot);
+    }
+
+    /// A member proposes a ballot, or answers one.
+    pub fn promise(&mut self, member: MemberId, ballot: ViewId) {
+        let promised = self.promised.entry(member).or_insert(ballot);
+        *promised = ballot.max(*promised);
+    }
+
+    /// A member says in an answer which view it installed last.
+    pub fn tell_origin(&mut self, origin: ViewId) {
+        self.origins.insert(origin);
+    }
+
+    /// Whether a member takes part in a ballot above this one.
+    #[must_use]
+    pub fn has_gone_beyond(&self, member: &MemberId, ballot: ViewId) -> bool {
+        self.promised.get(member).is_some_and(|promised| *promised > ballot)
+    }
+
+    /// Whether somebody has installed a view, by its own event or, if it died before that was
+    /// told, by its answer to a later proposal.
+    #[must_use]
+    pub fn was_installed(&self, view: ViewId) -> bool {
+        self.views.contains_key(&view) || self.origins.contains(&view)
     }
 
     /// The last ballot between two views that a member confirmed; none if it came further with

@@ -1,8 +1,10 @@
 //! a proposer installs only when every proposed member has confirmed that it holds
 //! what it must; and nobody installs what it has not confirmed itself.
 //!
-//! A successor may install a view of a dead coordinator that not all confirmed (architecture,
-//! "view change"): it cannot know, if those that did not confirm are out of reach.
+//! A successor may install a view of a lost coordinator that not all confirmed (architecture,
+//! "view change"): it cannot know, if those that did not confirm are out of reach. The coordinator,
+//! if it was only stalled or cut off, completes the view later like anybody who is behind:
+//! in a higher ballot, after somebody else has installed it. What it decides itself all confirm.
 
 use cman_types::{MemberId, View};
 
@@ -17,7 +19,10 @@ use crate::{
 /// Somebody has not confirmed.
 pub fn check(history: &History, me: &MemberId, view: &View) -> Check {
     let coordinator = view.id.coordinator;
-    let missing = if *me == coordinator {
+    let completes = history.has_gone_beyond(me, view.id) && history.was_installed(view.id);
+    let missing = if *me == coordinator && completes {
+        None
+    } else if *me == coordinator {
         view.ids().find(|member| *member != coordinator && !history.has_confirmed(member, view.id))
     } else {
         Some(*me).filter(|me| !history.has_confirmed(me, view.id))
@@ -47,5 +52,28 @@ mod tests {
         assert!(check(&history, &life(3), &view).is_err());
         history.confirm(0, life(3), view.id);
         assert!(check(&history, &life(1), &view).is_ok());
+    }
+
+    /// Seeds 17197 and 19771: 2 completes a view whose coordinator 1 stalls, without 3.
+    #[test]
+    fn a_coordinator_completes_its_own_view_after_others() {
+        let (old, later) = (view(5, &[1, 2, 3]), view(6, &[1, 2]));
+        let begun = || {
+            let mut history = History::default();
+            history.confirm(0, life(2), old.id);
+            history
+        };
+        let mut history = begun();
+        history.promise(life(1), later.id);
+        assert!(check(&history, &life(1), &old).is_err(), "nobody has installed it");
+        history.tell_origin(old.id);
+        assert!(check(&history, &life(1), &old).is_ok(), "as 2 told and died");
+        let mut history = begun();
+        history.promise(life(1), old.id);
+        history.install(0, life(2), old.id, old.ids());
+        assert!(check(&history, &life(1), &old).is_err(), "it decides");
+        history.promise(life(1), later.id);
+        assert!(check(&history, &life(1), &old).is_ok(), "it completes");
+        assert!(check(&history, &life(3), &old).is_err(), "not what it did not confirm itself");
     }
 }

@@ -5,10 +5,12 @@ use core::time::Duration;
 
 use super::{
     Scenario,
+    hearing::{moment, wait_stage},
     stage::{coordinator, expect, few_views, heal, member, others, settle, token, wait_together},
 };
 use crate::{
-    clock::nanos, cluster::Cluster, stories::members::heavy, violation::Check, world::World,
+    clock::nanos, cluster::Cluster, host::Stage, stories::members::heavy, violation::Check,
+    world::World,
 };
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -33,6 +35,13 @@ pub(super) fn all() -> Vec<Scenario> {
             "the coordinator installs what all confirmed, and nobody hears of it",
             Cluster::plain(5),
             |world, _| lone_install(world),
+        ),
+        //
+        Scenario::new(
+            "lone-install-without-all",
+            "a view that not all confirmed is completed by the others, then by its coordinator",
+            Cluster::plain(5),
+            |world, _| completed_without_all(world),
         ),
         //
         Scenario::new(
@@ -119,6 +128,38 @@ fn lone_install(world: &mut World) -> Check {
         let span = token(world) * 4;
         world.run_for(span)?;
     }
+    heal(world)
+}
+
+/// The coordinator stalls when it has told the plan, which one member did not get. The others
+/// cannot know that, and complete the view. The coordinator comes back, and is behind by its own.
+fn completed_without_all(world: &mut World) -> Check {
+    settle(world)?;
+    let (first, gone) = (coordinator(world), member(world));
+    let rest = others(world, &[first, gone]);
+    let Some((&far, near)) = rest.split_last() else {
+        return expect(world, false, "somebody is left");
+    };
+    let within = token(world) * 3;
+    world.crash(gone);
+    wait_stage(world, within, &[first], Stage::Flush)?;
+    let away = world.paths_of(far, true, true);
+    world.cut(&away);
+    world.mend(&[(far, first)]);
+    wait_stage(world, within, &[first], Stage::Recover)?;
+    let ballot = world.hosts[first].proposing.map(|(ballot, _)| ballot);
+    world.stall(first, within);
+    let successor = wait_stage(world, within, near, Stage::Recover)?;
+    // Its plan is under way; a moment later it could go on without the coordinator.
+    world.run_for(Duration::from_micros(1))?;
+    world.crash(successor);
+    moment(world, within * 2, "the coordinator completes its own view", |world| {
+        world.hosts[first].view().map(|view| view.id) == ballot
+    })?;
+    let far = world.hosts[far].me();
+    let confirmed = |(far, ballot)| world.history.has_confirmed(&far, ballot);
+    let unconfirmed = far.zip(ballot).is_some_and(|words| !confirmed(words));
+    expect(world, unconfirmed, "one of its members never confirmed it")?;
     heal(world)
 }
 

@@ -118,23 +118,23 @@ impl World {
         Ok(())
     }
 
-    /// A node dies that has just said that a view is settled, and had no time to tell of the view:
-    /// those that it took back count all the same.
+    /// A node dies that has installed views and had no time to tell of them. What it knew then may
+    /// be in a plan that it sent; and if it has just said that such a view is settled, those that
+    /// the view took back count all the same.
     pub(super) fn last_words(&mut self, index: usize) {
         let host = &mut self.hosts[index];
         let Some(life) = host.life.as_mut().filter(|_| host.observed) else { return };
-        let told = life.view.as_ref().map(|view| view.id);
-        let Some(settled) = life.settled.filter(|settled| Some(*settled) != told) else { return };
-        let events = core::iter::from_fn(|| life.node.poll_event());
-        let views = events.filter_map(|event| match event {
-            Event::View(event) => Some(event.view),
-            _ => None,
-        });
-        let Some(view) = { views }.find(|view| view.id == settled) else { return };
-        let (me, cluster) = (life.me, Rc::clone(&host.cluster));
-        self.votes.install(&cluster, me, &view);
-        let check = self.votes.check(&cluster, &me, &view);
-        self.checked(check);
+        let (me, settled) = (life.me, life.settled);
+        let cluster = Rc::clone(&host.cluster);
+        while let Some(event) = life.node.poll_event() {
+            let Event::View(event) = event else { continue };
+            self.votes.install(&cluster, me, &event.view);
+            if settled == Some(event.view.id) {
+                let check = self.votes.check(&cluster, &me, &event.view);
+                self.checked(check);
+                return;
+            }
+        }
     }
 
     fn quorum(&mut self, index: usize, quorate: bool) {

@@ -99,3 +99,30 @@ fn who_dies_with_these_words_has_settled_the_view() {
     world.run_for(second * 2).unwrap();
     assert!(world.hosts[other].claims(world.now));
 }
+
+/// A node completes a view, says so in a plan, and dies before it can tell of the view: who takes
+/// that plan knows what it knew. (Seed 10569.)
+#[test]
+fn what_the_dead_knew_is_in_their_last_plan() {
+    let cluster = Cluster { wait_for_all: true, ..Cluster::plain(3) };
+    let mut world = World::new(cluster, Options::quiet(1));
+    let (token, [knows, tells, acts]) = (world.cluster().token, [0, 1, 2]);
+    (0..3).for_each(|host| world.start(host));
+    become_whole(&mut world, token * 5).unwrap();
+    world.crash_together(&[tells, acts]);
+    world.run_for(token * 2).unwrap();
+    world.arm(Point::FirstRecovered, Blow::Mute(token * 9), 1);
+    world.start(tells);
+    world.run_for(token).unwrap();
+    assert!(world.triggers.is_empty() && world.hosts[tells].view().is_none());
+    world.crash(knows);
+    world.run_for(token).unwrap();
+    world.arm(Point::Recovers, Blow::Crash { back_after: None }, 1);
+    world.start(acts);
+    world.run_for(token * 4).unwrap();
+    assert!(world.triggers.is_empty() && !world.hosts[tells].is_alive());
+    world.heal();
+    world.start(knows);
+    world.run_for(token * 8).unwrap();
+    assert!(world.hosts[acts].claims(world.now));
+}

@@ -182,6 +182,8 @@ impl World {
         }
         if let Some(flush) = &peek.flush {
             self.endings.tell(me, flush);
+            self.history.promise(me, flush.ballot);
+            flush.origin.into_iter().for_each(|origin| self.history.tell_origin(origin));
         }
         self.note_stage(index, peek);
         for (kind, place) in [
@@ -239,6 +241,9 @@ impl World {
             (Kind::Install, Stage::Install),
         ] {
             let own = host.me() == Some(ballot.coordinator);
+            if own && kind == Kind::Propose && peek.kinds.has(kind) {
+                self.history.promise(ballot.coordinator, ballot);
+            }
             if own && kind == Kind::Recover && peek.kinds.has(kind) {
                 self.history.plan(ballot);
             }
