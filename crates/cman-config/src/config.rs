@@ -7,6 +7,8 @@ use core::{
 };
 use std::path::PathBuf;
 
+/// Longest name of a cluster, in bytes: what the C libraries have room for.
+pub(crate) const CLUSTER_NAME_MAX: usize = 15;
 /// The control port where none is given. The data port is one below.
 pub const PORT_DEFAULT: u16 = 5405;
 /// The token time where none is given.
@@ -140,6 +142,11 @@ fn default_multicast(cluster_id: u16, ip: IpAddr) -> IpAddr {
         IpAddr::V4(_) => Ipv4Addr::new(239, 192, high, low).into(),
         IpAddr::V6(_) => Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, cluster_id).into(),
     }
+}
+
+/// Whether the name of a cluster may have this byte.
+pub(crate) const fn is_of_cluster_name(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b':' | b'/')
 }
 
 /// The number of a cluster that is given none: each byte of the name added to twice what went

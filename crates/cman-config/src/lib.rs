@@ -8,6 +8,7 @@
 //! | module | what |
 //! |---|---|
 //! | `config` | the result: [`Config`], [`NodeConfig`], [`Transport`] |
+//! | `overrides` | what one node is told instead: [`Overrides`] |
 //! | `code`, `diagnostic`, `render` | problems: their codes, their places, their text |
 //! | `source` | the bytes of the file, and from an offset to line and column |
 //! | `schema` | every element and attribute there is, and what becomes of it |
@@ -36,6 +37,7 @@
 mod code;
 mod config;
 mod diagnostic;
+mod overrides;
 mod read;
 mod render;
 mod rules;
@@ -51,6 +53,7 @@ pub use config::{
     Config, NodeConfig, PORT_DEFAULT, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, Transport,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use overrides::{OverrideError, Overrides};
 pub use source::FILE_SIZE_MAX;
 pub use template::template;
 

@@ -6,8 +6,8 @@
 use crate::{
     code::Code,
     config::{
-        Config, NodeConfig, PORT_DEFAULT, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, Transport,
-        cluster_id_of,
+        CLUSTER_NAME_MAX, Config, NodeConfig, PORT_DEFAULT, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN,
+        Transport, cluster_id_of, is_of_cluster_name,
     },
     diagnostic::Findings,
     rules,
@@ -20,8 +20,6 @@ use core::{net::IpAddr, time::Duration};
 use roxmltree::{Attribute, Node};
 use std::path::PathBuf;
 
-/// Longest name of a cluster, in bytes: what the C libraries have room for.
-const CLUSTER_NAME_MAX: usize = 15;
 /// Longest name of a node, in bytes: what the C libraries have room for.
 const NODE_NAME_MAX: usize = 254;
 
@@ -94,11 +92,12 @@ fn cluster_name(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Strin
     let attribute =
         value::required(root, "name", "name=\"...\", the name of the cluster", findings)?;
     let name = attribute.value();
-    let allowed = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b':' | b'/');
     let problem = match name.len() {
         0 => "is empty".to_owned(),
         len if len > CLUSTER_NAME_MAX => format!("has {len} bytes"),
-        _ if !name.bytes().all(allowed) => "has characters that are not allowed".to_owned(),
+        _ if !name.bytes().all(is_of_cluster_name) => {
+            "has characters that are not allowed".to_owned()
+        }
         _ => return Some(name.to_owned()),
     };
     let message = format!(
@@ -192,7 +191,9 @@ fn node_name<'a>(attribute: &Attribute<'a, '_>, findings: &mut Findings<'_>) -> 
     let problem = match name.len() {
         0 => "is empty".to_owned(),
         len if len > NODE_NAME_MAX => format!("has {len} bytes"),
-        _ if !name.bytes().all(allowed) => "has characters that are not allowed".to_owned(),
+        _ if !name.bytes().all(allowed) => {
+            "has characters that are not allowed".to_owned()
+        }
         _ => return Some(name),
     };
     let message = format!(

@@ -201,6 +201,15 @@ fn votes_make_majorities(
     }
 }
 
+/// Whether what is sent to this multicast address may leave the machine.
+pub(crate) fn leaves_the_machine(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => true,
+        // The scope is the low half of the second byte: 0 is reserved, 1 never leaves the machine.
+        IpAddr::V6(v6) => !v6.is_multicast() || v6.segments().first().is_some_and(|s| s & 0xf >= 2),
+    }
+}
+
 /// Whether an address can be used for multicast; reported if not, or if it should not.
 pub(crate) fn multicast_address(
     address: IpAddr,
@@ -209,11 +218,7 @@ pub(crate) fn multicast_address(
     findings: &mut Findings<'_>,
 ) -> bool {
     let span = attribute.range_value();
-    let confined = match address {
-        IpAddr::V4(_) => false,
-        // The scope is the low half of the second byte: 0 is reserved, 1 never leaves the machine.
-        IpAddr::V6(v6) => v6.is_multicast() && v6.segments().first().is_some_and(|s| s & 0xf < 2),
-    };
+    let confined = !leaves_the_machine(address);
     if !address.is_multicast() || confined {
         let what = if confined { "never leaves the machine" } else { "is no multicast address" };
         let expected = "expected one of 224.0.0.0/4 or ff00::/8";
