@@ -3,11 +3,12 @@
 use core::time::Duration;
 
 use crate::{
+    clock::nanos,
     cluster::Cluster,
     faults::Kind,
     permanent::{count, form},
     runner::{Run, run_seed},
-    swarm::{self, Order, become_whole, crash_and_time, stay_quiet},
+    swarm::{self, Order, become_whole, crash_and_time, remain_whole, stay_quiet},
     violation::Check,
     world::{Options, World, deed::Deed},
 };
@@ -50,6 +51,40 @@ fn a_cluster_in_parts_is_noticed() {
     world.cut(&paths);
     world.run_for(TOKEN * 3).unwrap();
     assert_eq!(broken(&become_whole(&mut world, TOKEN)), "liveness after healing");
+}
+
+/// Three hosts of seven, too few for leases that could end; the last has just been taken in, and
+/// is cut off for so long, if not until it is put out. Returns for how long it was.
+fn cut_off(most: Duration) -> (World, Duration) {
+    // As long as it is held off when it is put out.
+    let token = Duration::from_secs(1);
+    let mut world = World::new(Cluster { token, ..Cluster::plain(7) }, Options::quiet(1));
+    (0..3).for_each(|host| world.start(host));
+    become_whole(&mut world, token * 4).unwrap();
+    world.run_for(token).unwrap();
+    let (paths, began) = (world.paths_of(2, true, true), world.now);
+    world.cut(&paths);
+    world.installed.clear();
+    world.run_while(began + nanos(most), |world| world.installed.is_empty()).unwrap();
+    let lasted = Duration::from_nanos(world.now - began);
+    world.heal();
+    (world, lasted)
+}
+
+/// Seed 9971.
+#[test]
+fn a_cluster_that_is_about_to_part_is_not_yet_whole() {
+    let (world, found) = cut_off(TOKEN);
+    let (token, just_before) = (world.cluster().token, found - Duration::from_millis(25));
+    let (mut world, _) = cut_off(just_before);
+    become_whole(&mut world, token).unwrap();
+    world.run_for(token).unwrap();
+    assert_eq!(broken(&stay_quiet(&mut world, token * 3)), "quiet stays quiet", "too early");
+    let (mut world, _) = cut_off(just_before);
+    assert_eq!(broken(&remain_whole(&mut world, token * 4)), "nothing");
+    assert_eq!(broken(&stay_quiet(&mut world, token * 3)), "nothing");
+    let (mut world, _) = cut_off(just_before);
+    assert_eq!(broken(&remain_whole(&mut world, token / 2)), "liveness after healing");
 }
 
 #[test]
