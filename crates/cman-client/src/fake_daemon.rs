@@ -3,23 +3,25 @@
 use cman_ipc::{
     Decoder, GroupConfig, GroupEvent, GroupMessage, ListedGroup, Message, Reply, Request, Welcome,
     encode,
-    hello::{Session, VERSIONS},
+    hello::{Channel, Session, Ticket, VERSIONS},
     paths,
     reply::GroupListChunk,
 };
 use cman_types::{GroupName, Incarnation, NodeId, Process, group::Reason};
 use std::{
     io::{self, Read, Write},
+    net::Shutdown,
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
 };
 
-/// What the fake answers to a request; it closes the connection if that is nothing.
+/// What the fake answers to a request; it closes the connection if that is nothing, unless no
+/// daemon would answer.
 type Answer = dyn Fn(Request) -> Vec<Message> + Send + Sync;
 
 /// Listens on both sockets of a run directory until it is dropped. Conversations that have begun
@@ -27,6 +29,14 @@ type Answer = dyn Fn(Request) -> Vec<Message> + Send + Sync;
 #[derive(Debug)]
 pub struct FakeDaemon {
     sockets: [PathBuf; 2],
+    lines: Arc<Lines>,
+}
+
+/// The connections of those who brought or were given tickets.
+#[derive(Debug, Default)]
+struct Lines {
+    calls: Mutex<Vec<UnixStream>>,
+    events: Mutex<Vec<UnixStream>>,
 }
 
 impl FakeDaemon {
@@ -39,13 +49,40 @@ impl FakeDaemon {
         answer: impl Fn(Request) -> Vec<Message> + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let answer: Arc<Answer> = Arc::new(answer);
+        let lines = Arc::<Lines>::default();
         let sockets = [paths::PUBLIC_SOCKET, paths::ADMIN_SOCKET].map(|file| run_dir.join(file));
         for socket in &sockets {
             let listener = UnixListener::bind(socket)?;
-            let answer = Arc::clone(&answer);
-            thread::spawn(move || accept_all(&listener, &answer));
+            let (answer, lines) = (Arc::clone(&answer), Arc::clone(&lines));
+            thread::spawn(move || accept_all(&listener, &answer, &lines));
         }
-        Ok(Self { sockets })
+        Ok(Self { sockets, lines })
+    }
+
+    /// Says something on all connections for events.
+    ///
+    /// # Errors
+    /// When it cannot be said.
+    pub fn tell(&self, message: &Message) -> io::Result<()> {
+        let frame = encode(message).map_err(io::Error::other)?;
+        self.tell_bytes(&frame)
+    }
+
+    /// Writes bytes to all connections for events.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn tell_bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        lock(&self.lines.events).iter_mut().try_for_each(|line| line.write_all(bytes))
+    }
+
+    /// Closes all connections for calls and for events.
+    pub fn hang_up(&self) {
+        for lines in [&self.lines.calls, &self.lines.events] {
+            for line in lock(lines).drain(..) {
+                let _gone_already = line.shutdown(Shutdown::Both);
+            }
+        }
     }
 }
 
@@ -97,25 +134,26 @@ pub fn alone(pid: u32) -> impl Fn(Request) -> Vec<Message> + Send + Sync + 'stat
     }
 }
 
-fn accept_all(listener: &UnixListener, answer: &Arc<Answer>) {
+fn accept_all(listener: &UnixListener, answer: &Arc<Answer>, lines: &Arc<Lines>) {
     while let Ok((stream, _)) = listener.accept() {
-        let answer = Arc::clone(answer);
+        let (answer, lines) = (Arc::clone(answer), Arc::clone(lines));
         // A client that goes away in the middle is no concern of the fake.
-        thread::spawn(move || drop(converse(stream, &*answer)));
+        thread::spawn(move || drop(converse(stream, &*answer, &lines)));
     }
 }
 
-fn converse(mut stream: UnixStream, answer: &Answer) -> io::Result<()> {
+fn converse(mut stream: UnixStream, answer: &Answer, lines: &Lines) -> io::Result<()> {
     let mut decoder = Decoder::new();
     let mut bytes = [0; 4096];
     loop {
         while let Some(message) = decoder.next_message().map_err(io::Error::other)? {
+            let answered = is_answered(&message);
             let answers = match message {
-                Message::Hello(_) => vec![welcome()],
+                Message::Hello(hello) => vec![greeted(hello.channel, &stream, lines)?],
                 Message::Request(request) => answer(request),
                 _ => Vec::new(),
             };
-            if answers.is_empty() {
+            if answered && answers.is_empty() {
                 return Ok(());
             }
             for answer in &answers {
@@ -129,11 +167,30 @@ fn converse(mut stream: UnixStream, answer: &Answer) -> io::Result<()> {
     }
 }
 
-fn welcome() -> Message {
-    Message::Welcome(Welcome {
+fn is_answered(message: &Message) -> bool {
+    !matches!(message, Message::Request(Request::Classic(request)) if !request.is_answered())
+}
+
+fn greeted(channel: Channel, stream: &UnixStream, lines: &Lines) -> io::Result<Message> {
+    let ticket = match channel {
+        Channel::Calls => {
+            lock(&lines.calls).push(stream.try_clone()?);
+            Some(Ticket(4711))
+        }
+        Channel::Events(_) => {
+            lock(&lines.events).push(stream.try_clone()?);
+            None
+        }
+        _ => None,
+    };
+    Ok(Message::Welcome(Welcome {
         version: *VERSIONS.end(),
         pid: 4711,
         release: "0.1.0".to_owned(),
-        session: NodeId::new(1).map(|node| Session { node, ticket: None }),
-    })
+        session: NodeId::new(1).map(|node| Session { node, ticket }),
+    }))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -25,12 +25,14 @@
 //! |---|---|
 //! | [`connection`] | requests and their answers |
 //! | [`events`] | what happens, as an iterator |
+//! | [`calls`] | calls, and beside them what happens: for libraries |
 //! | [`groups`] | messages in one order, to processes on all nodes |
 //! | [`lease`] | whether this node may act, read from the daemon's page |
 //! | [`process`] | whether a daemon lives that cannot be talked to |
 //! | [`error`] | what can go wrong, and what to try then |
 #![forbid(unsafe_code)]
 
+pub mod calls;
 pub mod connection;
 pub mod error;
 pub mod events;
@@ -43,6 +45,7 @@ pub mod process;
 mod tests;
 mod wire;
 
+pub use calls::{Calls, EventLine};
 pub use cman_ipc as ipc;
 pub use connection::{Connection, Socket};
 pub use error::Error;

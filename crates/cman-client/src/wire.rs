@@ -2,9 +2,12 @@
 
 use crate::error::Error;
 use cman_ipc::{Decoder, Message, Reply, encode};
-use rustix::net::{RecvFlags, recv};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, SendFlags, recv, send},
+};
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     os::{
         fd::{AsFd, BorrowedFd},
         unix::net::UnixStream,
@@ -50,13 +53,13 @@ impl Wire {
     }
 
     /// Sends one message, waiting at most `patience` for room.
-    fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
+    pub(crate) fn send(&mut self, message: &Message, patience: Duration) -> Result<(), Error> {
         let bytes = encode(message)?;
         // The system takes zero for "for ever".
         let sent = self
             .stream
             .set_write_timeout(Some(patience.max(Duration::from_millis(1))))
-            .and_then(|()| self.stream.write_all(&bytes));
+            .and_then(|()| send_all(&self.stream, &bytes));
         sent.map_err(|error| self.failed(error, patience))
     }
 
@@ -120,6 +123,18 @@ impl Wire {
             _ => Error::Io { socket: self.socket.clone(), source },
         }
     }
+}
+
+/// Writes everything. No signal comes of it when the daemon is gone, in whatever program this is.
+pub(crate) fn send_all(socket: impl AsFd, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match send(&socket, bytes, SendFlags::NOSIGNAL) {
+            Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 impl AsFd for Wire {

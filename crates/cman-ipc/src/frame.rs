@@ -171,6 +171,22 @@ impl Decoder {
         decode_body(kind, version, body, &mut self.names).map(Some)
     }
 
+    /// How many bytes the next message wants yet, as far as that is known: first those of its
+    /// header, then those of its body. Zero when [`next_message`](Self::next_message) has something
+    /// to say. Whoever feeds no more than this holds nothing of the message after.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        let Some(header) = self.bytes.first_chunk() else {
+            return HEADER_LEN.saturating_sub(self.bytes.len());
+        };
+        let Header { len, kind, .. } = Header::from_bytes(*header);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        if len > body_max(kind) {
+            return 0;
+        }
+        HEADER_LEN.saturating_add(len).saturating_sub(self.bytes.len())
+    }
+
     /// Whether a message has begun and not ended: at the end of a stream, whether it was cut off.
     #[must_use]
     pub fn is_inside_message(&self) -> bool {

@@ -263,3 +263,25 @@ proptest! {
         prop_assert_eq!(decoder.next_message(), Ok(Some(Message::Request(Request::Status))));
     }
 }
+
+#[test]
+fn whoever_feeds_what_is_missing_holds_nothing_of_the_next_message() {
+    for message in samples::all() {
+        let bytes = [encoded(&message), encoded(&message)].concat();
+        let (mut decoder, mut rest) = (Decoder::new(), bytes.as_slice());
+        for _ in 0..2 {
+            while decoder.missing() > 0 {
+                assert_eq!(decoder.next_message(), Ok(None));
+                let fed = rest.split_off(..decoder.missing()).expect("never more than there is");
+                decoder.feed(fed);
+            }
+            assert_eq!(decoder.next_message(), Ok(Some(message.clone())));
+            assert!(!decoder.is_inside_message());
+        }
+    }
+    let mut decoder = Decoder::new();
+    decoder.feed(&u32::MAX.to_le_bytes());
+    assert_eq!(decoder.missing(), 4);
+    decoder.feed(&[0; 4]);
+    assert_eq!(decoder.missing(), 0, "the error is there already");
+}
