@@ -1,4 +1,4 @@
-//! Where rules are named: `R-85`, `R-10 to R-13`, `G-04`, `P4`.
+//! Where rules are named: `R-85`, `R-10 to R-13`, `G-04`, `PT-02`, `P4`.
 
 use std::fmt;
 
@@ -72,7 +72,7 @@ fn in_line(line: &str) -> Vec<(String, String)> {
         let inside_word = before.is_some_and(|c: char| c.is_alphanumeric() || c == '-' || c == '_');
         let id = if inside_word { None } else { starts_with_id(rest) };
         // A promise is named by a word so short that code may say it too.
-        let id = id.filter(|id| !id.starts_with('P') || is_prose(line, rest));
+        let id = id.filter(|id| head(id) != "P" || is_prose(line, rest));
         let Some(id) = id else {
             before = Some(first);
             rest = rest.get(first.len_utf8()..).unwrap_or_default();
@@ -92,9 +92,13 @@ fn is_prose(line: &str, rest: &str) -> bool {
     line.starts_with("# ") || line.find("//").is_none_or(|comment| comment < before)
 }
 
+/// What the numbers of rules begin with, each page its own: membership and the rest of the core,
+/// groups, ports, barriers, the fencing record, promises of the order.
+const HEADS: [&str; 6] = ["R-", "G-", "PT-", "BR-", "FR-", "P"];
+
 /// The number of a rule with which the text begins.
 pub(super) fn starts_with_id(text: &str) -> Option<&str> {
-    let head = ["R-", "G-", "P"].into_iter().find(|head| text.starts_with(head))?;
+    let head = HEADS.into_iter().find(|head| text.starts_with(head))?;
     let body = text.get(head.len()..)?;
     let digits = body.find(|c: char| !c.is_ascii_digit()).unwrap_or(body.len());
     let allowed = if head == "P" { 1..=1 } else { 2..=3 };
@@ -108,6 +112,11 @@ pub(super) fn starts_with_id(text: &str) -> Option<&str> {
         return None;
     }
     text.get(..head.len() + digits + usize::from(letter.is_some()))
+}
+
+/// What the number of a rule begins with.
+pub(super) fn head(id: &str) -> &str {
+    id.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_ascii_lowercase())
 }
 
 /// The digits of a rule's number.
@@ -131,7 +140,11 @@ mod tests {
             ids("/// (R-10 to R-13, R-90; G-04). R-60r."),
             ["R-10..R-13", "R-13", "R-90", "G-04", "R-60r"]
         );
-        assert_eq!(ids("UR-10 R-1 R-1000 R-10xy R-10_a G-1x R-"), [""; 0]);
+        assert_eq!(
+            ids("PT-01, \"BR-02 to BR-10\", FR-03"),
+            ["PT-01", "BR-02..BR-10", "BR-10", "FR-03"]
+        );
+        assert_eq!(ids("UR-10 XBR-10 R-1 R-1000 R-10xy R-10_a G-1x R-"), [""; 0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The rules that the pages of the specification define.
 
-use super::citations::{number, starts_with_id};
+use super::citations::{head, number, starts_with_id};
 use crate::tidy::Finding;
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Rule {
 
 /// All rules, by number.
 #[derive(Debug, Default)]
-pub(super) struct Rules(BTreeMap<(char, u32, String), Rule>);
+pub(super) struct Rules(BTreeMap<(String, u32, String), Rule>);
 
 impl Rules {
     /// Takes over the rules of a page; says which are there a second time.
@@ -54,16 +54,16 @@ impl Rules {
     /// The rules from one number to another. The same one twice is itself; nothing if either end
     /// is no rule.
     pub(super) fn expand(&self, from: &str, to: &str) -> Vec<String> {
-        if !self.knows(from) || !self.knows(to) || key(from) > key(to) {
+        if !self.knows(from) || !self.knows(to) || head(from) != head(to) || key(from) > key(to) {
             return Vec::new();
         }
         self.0.range(key(from)..=key(to)).map(|(_, rule)| rule.id.clone()).collect()
     }
 }
 
-/// Sorts R-9 before R-10.
-fn key(id: &str) -> (char, u32, String) {
-    (id.chars().next().unwrap_or_default(), number(id), id.to_owned())
+/// Sorts R-9 before R-10, and all of one page together.
+fn key(id: &str) -> (String, u32, String) {
+    (head(id).to_owned(), number(id), id.to_owned())
 }
 
 /// The number and the title of the rule that begins in this line, if one does: in bold, at the
@@ -103,6 +103,15 @@ mod tests {
         let more = ("R-12r", "");
         let all = expected.into_iter().chain([more]).map(|(a, b)| (a.to_owned(), b.to_owned()));
         assert_eq!(found, all.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rules_of_one_page_are_a_range_of_their_own() {
+        let mut rules = Rules::default();
+        let text = "**P1 A.**\n**PT-02 B.**\n**P7 C.**\n**BR-03 D.**\n";
+        assert_eq!(rules.read("docs/spec/a.md", text), []);
+        assert_eq!(rules.expand("P1", "P7"), ["P1", "P7"]);
+        assert!(rules.expand("BR-03", "P7").is_empty(), "not of one page");
     }
 
     #[test]
