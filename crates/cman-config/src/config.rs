@@ -18,6 +18,10 @@ pub const TOKEN_DEFAULT: Duration = Duration::from_millis(2000);
 pub const TOKEN_MIN: Duration = Duration::from_millis(200);
 /// The longest token time: five minutes without noticing a dead node is a mistake, not a choice.
 pub const TOKEN_MAX: Duration = Duration::from_millis(300_000);
+/// How long clients have to object to a shutdown where nothing is said.
+pub const SHUTDOWN_TIMEOUT_DEFAULT: Duration = Duration::from_millis(5000);
+/// The longest time they can be given.
+pub const SHUTDOWN_TIMEOUT_MAX: Duration = Duration::from_millis(300_000);
 
 /// How datagrams for all nodes travel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -58,6 +62,9 @@ pub struct Config {
     pub encryption: bool,
     /// How long a node may be silent before it is put out: [`TOKEN_MIN`] to [`TOKEN_MAX`].
     pub token: Duration,
+    /// How long clients have to object when this node is to leave: 1 ms to
+    /// [`SHUTDOWN_TIMEOUT_MAX`].
+    pub shutdown_timeout: Duration,
 }
 
 /// One configured node.

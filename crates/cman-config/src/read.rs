@@ -6,8 +6,9 @@
 use crate::{
     code::Code,
     config::{
-        CLUSTER_NAME_MAX, Config, NodeConfig, PORT_DEFAULT, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN,
-        Transport, cluster_id_of, is_of_cluster_name,
+        CLUSTER_NAME_MAX, Config, NodeConfig, PORT_DEFAULT, SHUTDOWN_TIMEOUT_DEFAULT,
+        SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, Transport, cluster_id_of,
+        is_of_cluster_name,
     },
     diagnostic::Findings,
     rules,
@@ -66,6 +67,7 @@ pub(crate) fn config(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<
         transport: cman.transport.unwrap_or(Transport::Multicast),
         encryption: cman.encryption.unwrap_or(true),
         token: token.unwrap_or(TOKEN_DEFAULT),
+        shutdown_timeout: cman.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
         cluster_name,
     })
 }
@@ -119,12 +121,26 @@ fn config_version(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<u64
 }
 
 fn token(totem: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Duration> {
-    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let attribute = value::attribute(totem, "token")?;
     let help = "write the milliseconds after which a silent node is put out, such as \
                 token=\"2000\", or leave it out for that default";
     Number { range: milliseconds(TOKEN_MIN)..=milliseconds(TOKEN_MAX), unit: " ms", help }
         .read(&attribute, findings)
+        .map(Duration::from_millis)
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn shutdown_timeout(
+    attribute: &Attribute<'_, '_>,
+    findings: &mut Findings<'_>,
+) -> Option<Duration> {
+    let help = "write the milliseconds that programs have to object when this node is to leave, \
+                such as shutdown_timeout=\"5000\", or leave it out for that default";
+    Number { range: 1..=milliseconds(SHUTDOWN_TIMEOUT_MAX), unit: " ms", help }
+        .read(attribute, findings)
         .map(Duration::from_millis)
 }
 
@@ -191,9 +207,7 @@ fn node_name<'a>(attribute: &Attribute<'a, '_>, findings: &mut Findings<'_>) -> 
     let problem = match name.len() {
         0 => "is empty".to_owned(),
         len if len > NODE_NAME_MAX => format!("has {len} bytes"),
-        _ if !name.bytes().all(allowed) => {
-            "has characters that are not allowed".to_owned()
-        }
+        _ if !name.bytes().all(allowed) => "has characters that are not allowed".to_owned(),
         _ => return Some(name),
     };
     let message = format!(
@@ -229,6 +243,7 @@ pub(crate) struct Cman<'a, 'input> {
     pub(crate) keyfile: Option<PathBuf>,
     pub(crate) multicast: Option<IpAddr>,
     pub(crate) port: Option<u16>,
+    pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) transport: Option<Transport>,
     pub(crate) two_node: Option<bool>,
     pub(crate) wait_for_all: Option<bool>,
@@ -261,6 +276,8 @@ impl<'a, 'input> Cman<'a, 'input> {
             port: given("port").and_then(|attribute| {
                 Number { range: 2..=u16::MAX, unit: "", help: port_help }.read(&attribute, findings)
             }),
+            shutdown_timeout: given("shutdown_timeout")
+                .and_then(|attribute| shutdown_timeout(&attribute, findings)),
             transport: given("transport")
                 .and_then(|attribute| choice(&attribute, &transports, findings)),
             two_node: given("two_node").and_then(|attribute| choice(&attribute, &SWITCH, findings)),

@@ -120,6 +120,7 @@ pub(crate) static CMAN: Element = Element {
         ("expected_votes", Read),
         ("keyfile", Read),
         ("port", Read),
+        ("shutdown_timeout", Read),
         ("transport", Read),
         ("two_node", Read),
         ("wait_for_all", Read),
@@ -133,10 +134,6 @@ pub(crate) static CMAN: Element = Element {
         (
             "quorum_dev_poll",
             NotUsedYet("there are no quorum devices in this version; it may stay in the file"),
-        ),
-        (
-            "shutdown_timeout",
-            NotUsedYet("clients have a fixed time to object; it may stay in the file"),
         ),
         ("upgrading", NoEffect("remove it; versions are negotiated between the nodes")),
     ],

@@ -1,7 +1,10 @@
 //! cluster.conf(5) tells the truth: its examples are valid, its messages real, its tables complete.
 #![expect(clippy::unwrap_used, reason = "a manual that cannot be read is a failed test")]
 
-use cman_config::{Code, Config, PORT_DEFAULT, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, parse};
+use cman_config::{
+    Code, Config, PORT_DEFAULT, SHUTDOWN_TIMEOUT_DEFAULT, SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT,
+    TOKEN_MAX, TOKEN_MIN, parse,
+};
 use std::{fs, path::Path};
 
 fn manual() -> String {
@@ -47,8 +50,16 @@ fn the_example_of_a_message_is_real() {
 #[test]
 fn the_defaults_are_those_of_the_manual() {
     let text = cman_config::template("alpha", &[(1, "n1")], None);
-    let Config { cluster_id, port, token, encryption, two_node, wait_for_all, .. } =
-        parse("cluster.conf", text.as_bytes()).unwrap().config;
+    let Config {
+        cluster_id,
+        port,
+        token,
+        encryption,
+        two_node,
+        wait_for_all,
+        shutdown_timeout,
+        ..
+    } = parse("cluster.conf", text.as_bytes()).unwrap().config;
     let manual = manual();
     assert!(manual.contains(&format!("`alpha` is {cluster_id}")));
     assert_eq!((port, token), (PORT_DEFAULT, TOKEN_DEFAULT));
@@ -56,5 +67,10 @@ fn the_defaults_are_those_of_the_manual() {
     assert!(manual.contains(&format!("Default: {}. *Why:* a dead", token.as_millis())));
     let (low, high) = (TOKEN_MIN.as_millis(), TOKEN_MAX.as_millis());
     assert!(manual.contains(&format!("from {low} to {high} milliseconds")));
+    assert_eq!(shutdown_timeout, SHUTDOWN_TIMEOUT_DEFAULT);
+    let (high, default) = (SHUTDOWN_TIMEOUT_MAX.as_millis(), shutdown_timeout.as_millis());
+    let sentence =
+        format!("from 1 to {high} milliseconds.\n  Default: {default}. *Why:* a program");
+    assert!(manual.contains(&sentence), "{sentence}");
     assert_eq!((encryption, two_node, wait_for_all), (true, false, false));
 }
