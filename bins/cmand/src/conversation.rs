@@ -357,11 +357,13 @@ impl Conversation {
                 return Ok(());
             }
             Request::GroupSend { group, payload, safe } => {
-                What::Request(GroupRequest::Send { group, payload, safe })
+                What::Request(GroupRequest::Send { group, payload, safe }.into())
             }
             Request::GroupFlush => What::Flush,
-            Request::GroupJoin { group, pid } => What::Request(GroupRequest::Join { group, pid }),
-            Request::GroupLeave { group } => What::Request(GroupRequest::Leave { group }),
+            Request::GroupJoin { group, pid } => {
+                What::Request(GroupRequest::Join { group, pid }.into())
+            }
+            Request::GroupLeave { group } => What::Request(GroupRequest::Leave { group }.into()),
             Request::GroupList => What::List,
             Request::GroupMembers { group } => What::Members(group),
             request => {

@@ -325,9 +325,9 @@ impl EngineThread {
                     incarnation: self.incarnation,
                     removed: store.removed,
                 }),
-                Event::Group { session, event } => {
-                    if let Some(event) = host::to_client(event) {
-                        self.desk.tell(session.0, event);
+                Event::Client { session, event } => {
+                    if let Some(message) = host::to_client(event) {
+                        self.desk.tell(session.0, message);
                     }
                 }
                 Event::Room => {

@@ -89,7 +89,7 @@ impl History {
                 self.note_refusals(refusal, text).into_iter().map(stamped).collect()
             }
             node::Event::Deliver(_)
-            | node::Event::Group { .. }
+            | node::Event::Client { .. }
             | node::Event::Left
             | node::Event::Room
             | node::Event::Store(_)

@@ -164,7 +164,7 @@ impl Service {
         let sessions = &self.context.sessions;
         for told in told {
             match told {
-                Told::Group { session, event, bytes } => sessions.tell(session, event, bytes),
+                Told::Client { session, message, bytes } => sessions.tell(session, &message, bytes),
                 Told::Overflow { session } => sessions.overflow(session),
                 Told::Report(report) => self.tell(report),
             }
@@ -199,7 +199,7 @@ impl Service {
             // The engine thread keeps these for itself.
             Event::Deliver(_)
             | Event::Fatal { .. }
-            | Event::Group { .. }
+            | Event::Client { .. }
             | Event::Left
             | Event::Room
             | Event::Store(_)

@@ -15,7 +15,10 @@ mod status;
 pub use cman_order::{Message, Refused as Full, Stats as StreamStats};
 pub use cman_proto::event::{Deliver, Refusal};
 pub use cman_quorum::Timing;
-pub use cman_services::{GroupError, GroupEvent, GroupName, GroupRequest, Process, Session};
+pub use cman_services::{
+    ClientError, ClientEvent, ClientRequest, GroupError, GroupEvent, GroupName, GroupRequest,
+    PortError, PortEvent, PortRequest, PortSet, Process, Session,
+};
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};
 pub use messages::Refused;
 pub use node::Node;

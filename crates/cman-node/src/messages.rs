@@ -1,8 +1,8 @@
-//! Messages and groups: between clients, the replicated services and the engine.
+//! Messages and services: between clients, the replicated services and the engine.
 
 use cman_order::{Message, Refused as Full, Stats as StreamStats};
 use cman_proto::event::Deliver;
-use cman_services::{GroupError, GroupName, GroupRequest, Out, Process, Session, ViewInfo};
+use cman_services::{ClientError, ClientRequest, GroupName, Out, Process, Session, ViewInfo};
 use cman_types::{Instant, NodeId, View};
 
 use crate::{node::Node, output::Event};
@@ -13,9 +13,9 @@ pub enum Refused {
     /// As many messages wait as may: try again after [`Event::Room`].
     #[error("too many messages wait to be sent: try again in a moment")]
     Full,
-    /// What groups say.
+    /// What the service says of which it is asked.
     #[error(transparent)]
-    Group(GroupError),
+    Client(#[from] ClientError),
 }
 
 impl Node {
@@ -31,28 +31,27 @@ impl Node {
         taken
     }
 
-    /// A client asks something of the groups.
+    /// A client asks something of a service.
     ///
     /// # Errors
-    /// Too much waits to be sent, or the groups refuse. Nothing has changed.
+    /// Too much waits to be sent, or the service refuses. Nothing has changed.
     pub fn handle_client(
         &mut self,
         now: Instant,
         session: Session,
-        request: GroupRequest,
+        request: ClientRequest,
     ) -> Result<(), Refused> {
         self.tell_quorum(now);
         // What is sent while the members of a new view agree on what they know would only be
         // held by all of them.
-        let sends = matches!(request, GroupRequest::Send { .. });
-        if sends && self.services.is_syncing() {
+        if request.is_message() && self.services.is_syncing() {
             self.room_wanted = true;
             return Err(Refused::Full);
         }
         if !self.engine.has_room() {
             return Err(Refused::Full);
         }
-        let answer = self.services.on_client(session, request).map_err(Refused::Group);
+        let answer = self.services.on_client(session, request).map_err(Refused::Client);
         self.collect(now);
         answer
     }
@@ -115,7 +114,7 @@ impl Node {
             any = true;
             match out {
                 Out::Client { session, event } => {
-                    self.events.push_back(Event::Group { session, event });
+                    self.events.push_back(Event::Client { session, event });
                 }
                 Out::Multicast { payload, safe, urgent } => {
                     self.engine.send_always(now, Message { payload, safe }, urgent);

@@ -1,7 +1,7 @@
 //! What a node says: datagrams, events, wishes for the disk, and its state for tools.
 
 use cman_proto::event::{Deliver, Refusal};
-use cman_services::{GroupEvent, Session};
+use cman_services::{ClientEvent, Session};
 use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::frame::Reason;
 use core::{net::SocketAddr, time::Duration};
@@ -93,12 +93,12 @@ pub enum Event {
         /// The refusals that it tells of. Only those of nodes that hold the cluster's key.
         refusals: Vec<Refusal>,
     },
-    /// A client of this node is told something of its group.
-    Group {
+    /// A client of this node is told something by a service.
+    Client {
         /// Which client.
         session: Session,
         /// What.
-        event: GroupEvent,
+        event: ClientEvent,
     },
     /// Messages are accepted again after the queue was full.
     Room,

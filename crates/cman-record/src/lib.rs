@@ -44,12 +44,17 @@
 //! | 25 part | u64 session, name of the group |
 //! | 26 send | u64 session, u8 safe, u8 length of the name, name of the group, message |
 //! | 27 close | u64 session |
+//! | 28 members | u64 session, name of the group |
+//! | 29 groups | u64 session |
+//! | 30 bind | u64 session, u8 port |
+//! | 31 send to port | u64 session, u32 node id (0: all), u8 port, message |
 //! | 64 answer | to the command or request before: empty, or why it was refused |
 //! | 65 sealed | the clear header, the contents |
 //! | 66 transmit | u8 lane, destination, the clear header |
 //! | 67 message | u64 session, u32 node and u32 process of the sender, u64 its incarnation, u64 number, u8 length of the name, name of the group, message |
 //! | 68 event | any other event, as text |
 //! | 69 turn | u64 when to call the node again (0: never), u64 until when it may act: all outputs were taken |
+//! | 70 port message | u64 session, u32 node id of the sender, u8 its port, message |
 //!
 //! An address is u8 family (4, 6; 0 for multicast), the address, u16 port, with family 6 u32 scope.
 //! The lane is 0 for control and 1 for data. Kinds from 64 on are outputs, which are only there if

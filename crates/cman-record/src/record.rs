@@ -1,14 +1,16 @@
 //! One record, to bytes and back. The format is described at the crate.
 
+mod request;
+mod rest;
+
 use cman_node::{
-    Command, Destination, Event, GroupEvent, GroupRequest, Lane, Process, Session, Stored,
+    ClientEvent, ClientRequest, Command, Destination, Event, GroupEvent, Lane, PortEvent, Process,
+    Session, Stored,
 };
 use cman_types::{Epoch, GroupName, Incarnation, Instant, NodeId};
 use cman_wire::HEADER_SIZE;
-use core::{
-    fmt::Display,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
-};
+use core::{fmt::Display, net::SocketAddr};
+use rest::Rest;
 use std::borrow::Cow;
 
 /// Bytes in front of a record's rest: kind, time, length.
@@ -57,32 +59,12 @@ pub enum Record<'a> {
     Stored(Stored),
     /// The node was given a command.
     Command(Command),
-    /// A client joins a group.
-    Join {
+    /// A client asks for something.
+    Asks {
         /// Which client.
         session: Session,
-        /// As which process.
-        pid: u32,
-        /// Which group.
-        group: Cow<'a, GroupName>,
-    },
-    /// A client leaves a group.
-    Part {
-        /// Which client.
-        session: Session,
-        /// Which group.
-        group: Cow<'a, GroupName>,
-    },
-    /// A client sends a message.
-    Send {
-        /// Which client.
-        session: Session,
-        /// Whether it is delivered only when all hold it.
-        safe: bool,
-        /// To which group.
-        group: Cow<'a, GroupName>,
         /// What.
-        payload: &'a [u8],
+        request: Cow<'a, ClientRequest>,
     },
     /// A client is gone.
     Close(Session),
@@ -119,6 +101,17 @@ pub enum Record<'a> {
         /// What.
         payload: &'a [u8],
     },
+    /// A client is told a message to its port.
+    PortMessage {
+        /// Which client.
+        session: Session,
+        /// Which node sent it.
+        node: NodeId,
+        /// The port that its sender has bound; 0 if none.
+        port: u8,
+        /// What.
+        payload: &'a [u8],
+    },
     /// Any other event.
     Event(Cow<'a, str>),
     /// All outputs were taken.
@@ -151,19 +144,10 @@ pub enum Malformed {
 }
 
 impl<'a> Record<'a> {
-    /// What a client asks; `None` for questions, which the node does not hear of.
+    /// What a client asks.
     #[must_use]
-    pub fn request(session: Session, request: &'a GroupRequest) -> Option<Self> {
-        Some(match request {
-            GroupRequest::Join { group, pid } => {
-                Self::Join { session, pid: *pid, group: Cow::Borrowed(group) }
-            }
-            GroupRequest::Leave { group } => Self::Part { session, group: Cow::Borrowed(group) },
-            GroupRequest::Send { group, payload, safe } => {
-                Self::Send { session, safe: *safe, group: Cow::Borrowed(group), payload }
-            }
-            GroupRequest::Members { .. } | GroupRequest::Groups => return None,
-        })
+    pub const fn request(session: Session, request: &'a ClientRequest) -> Self {
+        Self::Asks { session, request: Cow::Borrowed(request) }
     }
 
     /// What came of a command or request.
@@ -176,19 +160,33 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn event(event: &'a Event) -> Self {
         match event {
-            Event::Group {
+            Event::Client { session, event: ClientEvent::Group(message) } => {
+                Self::group_message(*session, message).unwrap_or_else(|| Self::other(event))
+            }
+            Event::Client {
                 session,
-                event: GroupEvent::Message { group, sender, incarnation, number, payload },
-            } => Self::Message {
-                session: *session,
-                sender: *sender,
-                incarnation: *incarnation,
-                number: *number,
-                group: Cow::Borrowed(group),
-                payload,
-            },
-            event => Self::Event(format!("{event:?}").into()),
+                event: ClientEvent::Port(PortEvent::Message { node, port, payload }),
+            } => Self::PortMessage { session: *session, node: *node, port: *port, payload },
+            event => Self::other(event),
         }
+    }
+
+    fn other(event: &Event) -> Self {
+        Self::Event(format!("{event:?}").into())
+    }
+
+    fn group_message(session: Session, event: &'a GroupEvent) -> Option<Self> {
+        let GroupEvent::Message { group, sender, incarnation, number, payload } = event else {
+            return None;
+        };
+        Some(Self::Message {
+            session,
+            sender: *sender,
+            incarnation: *incarnation,
+            number: *number,
+            group: Cow::Borrowed(group),
+            payload,
+        })
     }
 
     /// A datagram that is handed out.
@@ -200,7 +198,7 @@ impl<'a> Record<'a> {
 
     /// Whether it is something that the node did, not something that was done to it.
     #[must_use]
-    pub const fn is_output(&self) -> bool {
+    pub fn is_output(&self) -> bool {
         self.kind() >= OUTPUTS
     }
 
@@ -227,7 +225,7 @@ impl<'a> Record<'a> {
         self.kind() == other.kind() && bytes == rest
     }
 
-    const fn kind(&self) -> u8 {
+    fn kind(&self) -> u8 {
         match self {
             Self::Setup(_) => 1,
             Self::Gap { .. } => 2,
@@ -241,9 +239,7 @@ impl<'a> Record<'a> {
             Self::Command(Command::Leave { .. }) => 21,
             Self::Command(Command::Kill { .. }) => 22,
             Self::Command(Command::Resolved { .. }) => 23,
-            Self::Join { .. } => 24,
-            Self::Part { .. } => 25,
-            Self::Send { .. } => 26,
+            Self::Asks { request, .. } => request::kind(request),
             Self::Close(_) => 27,
             Self::Answer(_) => 64,
             Self::Sealed { .. } => 65,
@@ -251,6 +247,7 @@ impl<'a> Record<'a> {
             Self::Message { .. } => 67,
             Self::Event(_) => 68,
             Self::Turn { .. } => 69,
+            Self::PortMessage { .. } => 70,
         }
     }
 
@@ -275,20 +272,9 @@ impl<'a> Record<'a> {
                 to.extend_from_slice(&[u8::from(*removed), u8::from(*ok)]);
             }
             Self::Command(command) => append_command(to, command),
-            Self::Join { session, pid, group } => {
+            Self::Asks { session, request } => {
                 to.extend_from_slice(&session.0.to_le_bytes());
-                to.extend_from_slice(&pid.to_le_bytes());
-                to.extend_from_slice(group.as_bytes());
-            }
-            Self::Part { session, group } => {
-                to.extend_from_slice(&session.0.to_le_bytes());
-                to.extend_from_slice(group.as_bytes());
-            }
-            Self::Send { session, safe, group, payload } => {
-                to.extend_from_slice(&session.0.to_le_bytes());
-                to.push(u8::from(*safe));
-                append_name(to, group);
-                to.extend_from_slice(payload);
+                request::append(request, to);
             }
             Self::Close(session) => to.extend_from_slice(&session.0.to_le_bytes()),
             output => output.append_output(to),
@@ -320,6 +306,12 @@ impl<'a> Record<'a> {
                 to.extend_from_slice(&incarnation.0.to_le_bytes());
                 to.extend_from_slice(&number.to_le_bytes());
                 append_name(to, group);
+                to.extend_from_slice(payload);
+            }
+            Self::PortMessage { session, node, port, payload } => {
+                to.extend_from_slice(&session.0.to_le_bytes());
+                to.extend_from_slice(&node.get().to_le_bytes());
+                to.push(*port);
                 to.extend_from_slice(payload);
             }
             Self::Turn { due, lease } => {
@@ -365,17 +357,12 @@ impl<'a> Record<'a> {
                 let node = rest.node()?;
                 Self::Command(Command::Resolved { node, address: rest.known_address()? })
             }
-            24 => {
-                Self::Join { session: rest.session()?, pid: rest.u32()?, group: rest.all_name()? }
-            }
-            25 => Self::Part { session: rest.session()?, group: rest.all_name()? },
-            26 => Self::Send {
-                session: rest.session()?,
-                safe: rest.flag()?,
-                group: rest.name()?,
-                payload: rest.all(),
-            },
             27 => Self::Close(rest.session()?),
+            kind if kind < OUTPUTS => {
+                let session = rest.session()?;
+                let request = request::parse(kind, &mut rest)?.ok_or(Malformed::Kind(kind))?;
+                Self::Asks { session, request: Cow::Owned(request) }
+            }
             kind => Self::parse_output(kind, &mut rest)?,
         };
         rest.end()?;
@@ -396,7 +383,7 @@ impl<'a> Record<'a> {
                 sender: Process { node: rest.node()?, pid: rest.u32()? },
                 incarnation: Incarnation(rest.u64()?),
                 number: rest.u64()?,
-                group: rest.name()?,
+                group: Cow::Owned(rest.name()?),
                 payload: rest.all(),
             },
             68 => Self::Event(rest.text()?.into()),
@@ -405,6 +392,12 @@ impl<'a> Record<'a> {
                 let lease = Instant::from_nanos(rest.u64()?);
                 Self::Turn { due: (due != Instant::ZERO).then_some(due), lease }
             }
+            70 => Self::PortMessage {
+                session: rest.session()?,
+                node: rest.node()?,
+                port: rest.byte()?,
+                payload: rest.all(),
+            },
             kind => return Err(Malformed::Kind(kind)),
         })
     }
@@ -458,121 +451,22 @@ fn append_command(to: &mut Vec<u8>, command: &Command) {
     }
 }
 
-/// What is left to read of a record.
-struct Rest<'a> {
-    kind: u8,
-    bytes: &'a [u8],
-}
-
-impl<'a> Rest<'a> {
-    const fn wrong(&self, what: &'static str) -> Malformed {
-        Malformed::Value { kind: self.kind, what }
-    }
-
-    fn take(&mut self, size: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, left) =
-            self.bytes.split_at_checked(size).ok_or(Malformed::Length(self.kind))?;
-        self.bytes = left;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
-        let (taken, left) = self.bytes.split_first_chunk().ok_or(Malformed::Length(self.kind))?;
-        self.bytes = left;
-        Ok(*taken)
-    }
-
-    fn all(&mut self) -> &'a [u8] {
-        core::mem::take(&mut self.bytes)
-    }
-
-    const fn end(&self) -> Result<(), Malformed> {
-        if self.bytes.is_empty() { Ok(()) } else { Err(Malformed::Length(self.kind)) }
-    }
-
-    fn byte(&mut self) -> Result<u8, Malformed> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn flag(&mut self) -> Result<bool, Malformed> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(self.wrong("a flag")),
-        }
-    }
-
-    fn lane(&mut self) -> Result<Lane, Malformed> {
-        match self.byte()? {
-            0 => Ok(Lane::Control),
-            1 => Ok(Lane::Data),
-            _ => Err(self.wrong("the lane")),
-        }
-    }
-
-    fn u16(&mut self) -> Result<u16, Malformed> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    fn u32(&mut self) -> Result<u32, Malformed> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    fn u64(&mut self) -> Result<u64, Malformed> {
-        self.array().map(u64::from_le_bytes)
-    }
-
-    fn session(&mut self) -> Result<Session, Malformed> {
-        self.u64().map(Session)
-    }
-
-    fn node(&mut self) -> Result<NodeId, Malformed> {
-        NodeId::new(self.u32()?).ok_or_else(|| self.wrong("the node id"))
-    }
-
-    fn text(&mut self) -> Result<&'a str, Malformed> {
-        str::from_utf8(self.all()).map_err(|_| self.wrong("the text"))
-    }
-
-    fn address(&mut self) -> Result<Option<SocketAddr>, Malformed> {
-        Ok(match self.byte()? {
-            0 => None,
-            4 => {
-                let ip = Ipv4Addr::from(self.array::<4>()?);
-                Some(SocketAddrV4::new(ip, self.u16()?).into())
-            }
-            6 => {
-                let ip = Ipv6Addr::from(self.array::<16>()?);
-                let (port, scope) = (self.u16()?, self.u32()?);
-                Some(SocketAddrV6::new(ip, port, 0, scope).into())
-            }
-            _ => return Err(self.wrong("the family of the address")),
-        })
-    }
-
-    fn known_address(&mut self) -> Result<SocketAddr, Malformed> {
-        self.address()?.ok_or_else(|| self.wrong("the family of the address"))
-    }
-
-    fn name(&mut self) -> Result<Cow<'a, GroupName>, Malformed> {
-        let size = usize::from(self.byte()?);
-        let name = self.take(size)?;
-        GroupName::new(name).map(Cow::Owned).map_err(|_| self.wrong("the name of the group"))
-    }
-
-    fn all_name(&mut self) -> Result<Cow<'a, GroupName>, Malformed> {
-        let name = self.all();
-        GroupName::new(name).map(Cow::Owned).map_err(|_| self.wrong("the name of the group"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cman_node::{GroupRequest, PortRequest};
     use proptest::prelude::*;
 
-    fn group() -> Cow<'static, GroupName> {
-        Cow::Owned(GroupName::new(b"g").unwrap())
+    fn name() -> GroupName {
+        GroupName::new(b"g").unwrap()
+    }
+
+    fn send() -> GroupRequest {
+        GroupRequest::Send { group: name(), payload: "abc".into(), safe: true }
+    }
+
+    fn asks(request: impl Into<ClientRequest>) -> Record<'static> {
+        Record::Asks { session: Session(258), request: Cow::Owned(request.into()) }
     }
 
     /// One of each kind.
@@ -600,9 +494,14 @@ mod tests {
             Record::Command(Command::Leave { remove: true }),
             Record::Command(Command::Kill { node }),
             Record::Command(Command::Resolved { node, address }),
-            Record::Join { session, pid: 9, group: group() },
-            Record::Part { session, group: group() },
-            Record::Send { session, safe: true, group: group(), payload: b"abc" },
+            asks(GroupRequest::Join { group: name(), pid: 9 }),
+            asks(GroupRequest::Leave { group: name() }),
+            asks(send()),
+            asks(GroupRequest::Members { group: name() }),
+            asks(GroupRequest::Groups),
+            asks(PortRequest::Bind { port: 11 }),
+            asks(PortRequest::Send { to: None, port: 11, payload: "abc".into() }),
+            asks(PortRequest::Send { to: Some(node), port: 0, payload: "".into() }),
             Record::Close(session),
             Record::Answer("no".into()),
             Record::Sealed { clear: &[9; HEADER_SIZE], plain: b"plain" },
@@ -617,9 +516,10 @@ mod tests {
                 sender: Process { node, pid: 9 },
                 incarnation: Incarnation(17),
                 number: 5,
-                group: group(),
+                group: Cow::Owned(name()),
                 payload: b"abc",
             },
+            Record::PortMessage { session, node, port: 11, payload: b"abc" },
             Record::Event("Room".into()),
             Record::Turn { due: None, lease: Instant::ZERO },
             Record::Turn { due: Some(Instant::from_nanos(8)), lease: Instant::from_nanos(9) },
@@ -645,10 +545,12 @@ mod tests {
 
     #[test]
     fn the_bytes_are_those_that_are_described() {
-        let send =
-            Record::Send { session: Session(258), safe: true, group: group(), payload: b"abc" };
+        let send = asks(send());
         assert_eq!(bytes_of(&send)[HEAD..], *b"\x02\x01\0\0\0\0\0\0\x01\x01gabc");
         assert_eq!(bytes_of(&send)[0], 26);
+        let send = asks(PortRequest::Send { to: NodeId::new(3), port: 11, payload: "abc".into() });
+        assert_eq!(bytes_of(&send)[HEAD..], *b"\x02\x01\0\0\0\0\0\0\x03\0\0\0\x0babc");
+        assert_eq!(bytes_of(&send)[0], 31);
         let datagram = Record::Datagram {
             lane: Lane::Data,
             multicast: true,

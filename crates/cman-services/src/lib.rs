@@ -1,6 +1,6 @@
 //! Replicated services over the ordered stream: what the members of a view keep alike by applying
-//! the same operations in the same order. Specified in `docs/spec/groups.md`, whose rules
-//! code and tests cite.
+//! the same operations in the same order. Specified in `docs/spec/groups.md` and
+//! `docs/spec/ports.md`, whose rules code and tests cite.
 //!
 //! No I/O, no clock, no chance: the shell hands in views, deliveries and clients' requests and
 //! takes out what is to be multicast and what clients are told.
@@ -8,16 +8,18 @@
 //! | module | what |
 //! |---|---|
 //! | [`services`] | [`Services`]: composes the rest; `on_*` in, [`Services::poll`] out |
+//! | [`client`] | what clients ask of any service, what they are told, why they are refused |
 //! | [`output`] | what goes in and out: [`ViewInfo`], [`Session`], [`Out`] |
 //! | `service` | what every service consists of |
 //! | `sync` | after a view in which sides meet: everybody's own part, or nothing |
 //! | `state` | the message that carries one member's part |
 //! | `reader` | a cursor over received bytes |
 //! | [`groups`] | closed process groups |
+//! | [`ports`] | who has bound which port, and messages to ports |
 //!
-//! Another service (ports, barriers, votes ...) is one more machine beside [`groups`] that
-//! implements `service::Service`, one more field of `state::State`, and one more arm in
-//! [`Services::on_deliver`].
+//! Another service (barriers, votes ...) is one more machine beside these that implements
+//! `service::Service`, one more variant of each type in [`client`], one more field of
+//! `state::State`, and one more arm wherever [`Services`] asks all of them.
 //!
 //! Invariants: (1) members that stayed together since a sync hold the same state after the same
 //! deliveries; (2) whatever a service lists of a node, the node is a member of the view:
@@ -42,7 +44,8 @@
 //!
 //! // A client joins: that goes out, and comes back in the order of the stream.
 //! let group = GroupName::new(b"editors")?;
-//! services.on_client(Session(1), GroupRequest::Join { group: group.clone(), pid: 4711 })?;
+//! let join = GroupRequest::Join { group: group.clone(), pid: 4711 };
+//! services.on_client(Session(1), join.into())?;
 //! let Some(Out::Multicast { payload, .. }) = services.poll() else { panic!("nothing to send") };
 //! assert!(services.members(&group).is_empty());
 //! services.on_deliver(me, payload);
@@ -53,15 +56,19 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod client;
 pub mod groups;
 pub mod output;
+pub mod ports;
 mod reader;
 mod service;
 pub mod services;
 mod state;
 mod sync;
 
+pub use client::{ClientError, ClientEvent, ClientRequest};
 pub use cman_types::{GroupName, Process, group::Reason};
 pub use groups::{GroupError, GroupEvent, GroupRequest};
 pub use output::{Out, Session, ViewInfo};
+pub use ports::{PortError, PortEvent, PortRequest, PortSet};
 pub use services::Services;

@@ -1,6 +1,6 @@
 //! What goes in and out of the services.
 
-use crate::groups::GroupEvent;
+use crate::client::ClientEvent;
 use bytes::Bytes;
 use cman_types::{NodeId, View, ViewId};
 
@@ -27,7 +27,7 @@ pub enum Out {
         /// Which.
         session: Session,
         /// What.
-        event: GroupEvent,
+        event: ClientEvent,
     },
     /// Send this in the ordered stream. It cannot be refused: whoever wants to push back asks for
     /// room *before* [`crate::Services::on_client`], of which each call sends at most one.

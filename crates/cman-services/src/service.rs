@@ -11,8 +11,10 @@ pub(crate) trait Service {
     /// The first byte of its operations, and the name of its part in a sync; 0 is the sync itself.
     const ID: u8;
 
-    /// What one member has to say in a sync: what the service knows of that member itself.
-    type Part: Clone + PartialEq + Eq + core::hash::Hash + core::fmt::Debug;
+    /// What one member has to say in a sync: what the service knows of that member itself. The
+    /// default is what a member has to say of whom nothing is known, and stands for that of a
+    /// member that does not know the service (G-21).
+    type Part: Clone + Default + PartialEq + Eq + core::hash::Hash + core::fmt::Debug;
 
     /// The part of the own node.
     fn part(&self) -> Self::Part;

@@ -1,14 +1,16 @@
 //! All services of a node, composed.
 
 use crate::{
-    groups::{GroupError, GroupRequest, Groups},
+    client::{ClientError, ClientRequest},
+    groups::Groups,
     output::{Out, Session, ViewInfo},
+    ports::{PortSet, Ports},
     service::Service,
     state::{SYNC, State},
     sync::{Operation, Sync},
 };
 use bytes::Bytes;
-use cman_types::{GroupName, Instant, MemberId, Process, ViewId};
+use cman_types::{GroupName, Instant, MemberId, NodeId, Process, ViewId};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -17,6 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Services {
     groups: Groups,
+    ports: Ports,
     sync: Sync,
     out: VecDeque<Out>,
 }
@@ -26,7 +29,12 @@ impl Services {
     /// view may take to send its part of a sync until the coordinator puts it out: the token.
     #[must_use]
     pub fn new(me: MemberId, sync_time_max: Duration) -> Self {
-        Self { groups: Groups::new(me), sync: Sync::new(me, sync_time_max), out: VecDeque::new() }
+        Self {
+            groups: Groups::new(me),
+            ports: Ports::new(me),
+            sync: Sync::new(me, sync_time_max),
+            out: VecDeque::new(),
+        }
     }
 
     /// A view was installed, and everything of the one before was delivered.
@@ -36,7 +44,9 @@ impl Services {
             self.apply(operation);
         }
         self.sync.keep(info);
-        self.groups.on_lost(&self.sync.known_nodes(), &mut self.out);
+        let kept = self.sync.known_nodes();
+        self.groups.on_lost(&kept, &mut self.out);
+        self.ports.on_lost(&kept, &mut self.out);
         if self.sync.is_complete() {
             self.out.push_back(Out::Synced { view: info.view.id });
         } else {
@@ -47,7 +57,7 @@ impl Services {
     /// G-21: before anything else that waits.
     fn start_sync(&mut self, now: Instant, view: ViewId) {
         self.sync.start(now, view);
-        let state = State { view, groups: self.groups.part() };
+        let state = State { view, groups: self.groups.part(), ports: self.ports.part() };
         self.out.push_back(Out::Multicast { payload: state.encode(), safe: false, urgent: true });
     }
 
@@ -65,9 +75,13 @@ impl Services {
         let Some(bytes) = payload.get(1..) else { return };
         let Ok(state) = State::decode(bytes) else { return };
         let Some(ended) = self.sync.on_state(sender, state) else { return };
-        let parts: BTreeMap<_, _> =
-            ended.states.into_iter().map(|(member, state)| (member.node, state.groups)).collect();
-        self.groups.on_synced(parts, &mut self.out);
+        let (mut groups, mut ports) = (BTreeMap::new(), BTreeMap::new());
+        for (member, state) in ended.states {
+            groups.insert(member.node, state.groups);
+            ports.insert(member.node, state.ports);
+        }
+        self.groups.on_synced(groups, &mut self.out);
+        self.ports.on_synced(ports, &mut self.out);
         self.out.push_back(Out::Synced { view: ended.view });
         for operation in ended.held {
             self.apply(operation);
@@ -80,23 +94,38 @@ impl Services {
         if !self.sync.knows(&sender) {
             return;
         }
-        if payload.first() == Some(&Groups::ID) {
-            self.groups.on_operation(sender, &payload, &mut self.out);
+        match payload.first() {
+            Some(&Groups::ID) => self.groups.on_operation(sender, &payload, &mut self.out),
+            Some(&Ports::ID) => self.ports.on_operation(sender, &payload, &mut self.out),
+            _ => {}
         }
     }
 
     /// A client of this node asks. Nothing has changed if it is refused.
     ///
     /// # Errors
-    /// See [`GroupError`].
-    pub fn on_client(&mut self, session: Session, request: GroupRequest) -> Result<(), GroupError> {
-        self.groups.on_client(session, request, &mut self.out)
+    /// The service's reason.
+    pub fn on_client(
+        &mut self,
+        session: Session,
+        request: ClientRequest,
+    ) -> Result<(), ClientError> {
+        match request {
+            ClientRequest::Group(request) => {
+                self.groups.on_client(session, request, &mut self.out)?;
+            }
+            ClientRequest::Port(request) => {
+                self.ports.on_client(session, request, &mut self.out)?;
+            }
+        }
+        Ok(())
     }
 
     /// A client of this node is gone: from groups that it was not leaving it goes as a process
-    /// that died (G-18).
+    /// that died (G-18), and its port is not bound any more (PT-05).
     pub fn close_session(&mut self, session: Session) {
         self.groups.close_session(session, &mut self.out);
+        self.ports.close_session(session, &mut self.out);
     }
 
     /// When [`Self::on_timeout`] wants to be called; [`Instant::FAR`] if never.
@@ -137,6 +166,25 @@ impl Services {
     /// All groups that have members, with these.
     pub fn groups(&self) -> impl Iterator<Item = (&GroupName, &[Process])> {
         self.groups.all()
+    }
+
+    /// What a node has bound, as of what was delivered so far; none if that is not known: it is no
+    /// member of the view, or a sync has yet to bring its part.
+    #[must_use]
+    pub fn ports(&self, node: NodeId) -> Option<&PortSet> {
+        self.ports.of(node)
+    }
+
+    /// What all nodes have bound of which that is known.
+    pub fn all_ports(&self) -> impl Iterator<Item = (NodeId, &PortSet)> {
+        self.ports.all()
+    }
+
+    /// Whether a client of this node has bound the port. Unlike in [`Self::ports`], from the
+    /// moment on in which it was accepted.
+    #[must_use]
+    pub fn is_bound_here(&self, port: u8) -> bool {
+        self.ports.is_bound_here(port)
     }
 
     /// Members of groups on nodes that are not members of the view, or that this node does not

@@ -2,10 +2,12 @@
 //! says of itself.
 //!
 //! `0`, the view id (epoch 8, coordinator: node id 4, incarnation 8, salt 16), then for each
-//! service its id (1), the size of its part (4) and the part. Unknown services are passed over.
+//! service its id (1), the size of its part (4) and the part. Unknown services are passed over; a
+//! service that is not named has nothing to say: the sender may be of a release without it.
 
 use crate::{
     groups::Groups,
+    ports::Ports,
     reader::{Malformed, Reader},
     service::Service,
 };
@@ -21,6 +23,7 @@ pub(crate) struct State {
     /// The view. Left over from another, the message says nothing.
     pub(crate) view: ViewId,
     pub(crate) groups: <Groups as Service>::Part,
+    pub(crate) ports: <Ports as Service>::Part,
 }
 
 impl State {
@@ -28,6 +31,7 @@ impl State {
         let mut bytes = vec![SYNC];
         put_view(&self.view, &mut bytes);
         put_part::<Groups>(&self.groups, &mut bytes);
+        put_part::<Ports>(&self.ports, &mut bytes);
         bytes.into()
     }
 
@@ -35,16 +39,27 @@ impl State {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let view = view(&mut reader)?;
-        let mut groups = None;
+        let (mut groups, mut ports) = (None, None);
         while reader.left() > 0 {
             let service = reader.byte()?;
             let size = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
             let part = reader.take(size)?;
-            if service == Groups::ID && groups.replace(Groups::decode_part(part)?).is_some() {
-                return Err(Malformed);
+            match service {
+                Groups::ID => read_part::<Groups>(part, &mut groups)?,
+                Ports::ID => read_part::<Ports>(part, &mut ports)?,
+                _ => {}
             }
         }
-        Ok(Self { view, groups: groups.ok_or(Malformed)? })
+        let (groups, ports) = (groups.unwrap_or_default(), ports.unwrap_or_default());
+        Ok(Self { view, groups, ports })
+    }
+}
+
+/// Each service speaks once.
+fn read_part<S: Service>(bytes: &[u8], into: &mut Option<S::Part>) -> Result<(), Malformed> {
+    match into.replace(S::decode_part(bytes)?) {
+        None => Ok(()),
+        Some(_) => Err(Malformed),
     }
 }
 

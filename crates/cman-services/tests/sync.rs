@@ -7,7 +7,7 @@ mod cluster;
 
 use bytes::Bytes;
 use cluster::{Cluster, TOKEN, node_id, process};
-use cman_services::{GroupEvent, Out};
+use cman_services::{ClientEvent, GroupEvent, Out};
 use cman_types::Instant;
 use core::time::Duration;
 
@@ -194,9 +194,9 @@ fn synced_stands_between_the_view_and_what_follows() {
     }
     let told: Vec<_> = core::iter::from_fn(|| services.poll()).collect();
     let [
-        Out::Client { event: GroupEvent::Config { .. }, .. },
+        Out::Client { event: ClientEvent::Group(GroupEvent::Config { .. }), .. },
         Out::Synced { view },
-        Out::Client { event: GroupEvent::Message { .. }, .. },
+        Out::Client { event: ClientEvent::Group(GroupEvent::Message { .. }), .. },
     ] = &told[..]
     else {
         panic!("{told:?}")

@@ -1,7 +1,7 @@
 //! What a client asks of the node, and the answer.
 
 use cman_ipc::Reply;
-use cman_services::GroupRequest;
+use cman_services::{ClientRequest, GroupRequest, PortRequest};
 use cman_types::GroupName;
 use tokio::sync::oneshot;
 
@@ -28,7 +28,7 @@ pub(crate) enum What {
     /// Who is in this group?
     Members(GroupName),
     /// Something that the node decides.
-    Request(GroupRequest),
+    Request(ClientRequest),
 }
 
 impl Call {
@@ -40,9 +40,10 @@ impl Call {
     /// What it counts for in the account of its client.
     pub(crate) fn bytes(&self) -> usize {
         match &self.what {
-            What::Request(GroupRequest::Send { payload, .. }) => {
-                CALL_BYTES.saturating_add(payload.len())
-            }
+            What::Request(
+                ClientRequest::Group(GroupRequest::Send { payload, .. })
+                | ClientRequest::Port(PortRequest::Send { payload, .. }),
+            ) => CALL_BYTES.saturating_add(payload.len()),
             _ => CALL_BYTES,
         }
     }

@@ -8,9 +8,9 @@ use super::{
     outbox::{Outbox, Told},
 };
 use crate::{engine::Report, outlet::Outlet};
-use cman_ipc::{GroupEvent, GroupRefused, Message, Reply, group::HEAD_MAX};
+use cman_ipc::{GroupEvent, GroupRefused, Message, Notice, Reply, group::HEAD_MAX};
 use cman_node::Refused;
-use cman_services::{GroupRequest, Session};
+use cman_services::{ClientRequest, GroupRequest, Session};
 use cman_types::Instant;
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -182,7 +182,7 @@ impl Desk {
         line.outlet.account().done(bytes);
         let empty = line.calls.is_empty();
         for refused in refused {
-            self.tell(session, GroupEvent::Refused(refused));
+            self.tell(session, Message::Group(GroupEvent::Refused(refused)));
         }
         if closed {
             self.lines.remove(&session);
@@ -195,15 +195,15 @@ impl Desk {
     }
 
     /// The node tells a client something.
-    pub(crate) fn tell(&mut self, session: u64, event: GroupEvent) {
+    pub(crate) fn tell(&mut self, session: u64, message: Message) {
         // A client that is gone is told nothing.
         let Some(line) = self.lines.get_mut(&session) else { return };
         if line.overflown {
             return;
         }
-        let bytes = weight(&event);
+        let bytes = weight(&message);
         if line.outlet.account().owe(bytes) {
-            self.told.push(Told::Group { session, event, bytes });
+            self.told.push(Told::Client { session, message, bytes });
         } else {
             line.outlet.account().paid(bytes);
             line.overflown = true;
@@ -238,11 +238,9 @@ impl Desk {
     /// Whether a client was told that without the help of the service thread.
     fn say_at_once(&self, told: &Told) -> bool {
         match told {
-            Told::Group { session, event, bytes } if *bytes <= AT_ONCE_BYTES => {
+            Told::Client { session, message, bytes } if *bytes <= AT_ONCE_BYTES => {
                 let line = self.lines.get(session);
-                line.is_some_and(|line| {
-                    line.outlet.say_at_once(&Message::Group(event.clone()), *bytes)
-                })
+                line.is_some_and(|line| line.outlet.say_at_once(message, *bytes))
             }
             _ => false,
         }
@@ -301,23 +299,26 @@ fn answer(call: Call, result: Result<Reply, Refused>) -> Option<GroupRefused> {
             let _gone = answer.send(reply);
             None
         }
-        (None, Reply::Error(error), What::Request(GroupRequest::Send { group, .. })) => {
-            Some(GroupRefused { group, error })
-        }
+        (
+            None,
+            Reply::Error(error),
+            What::Request(ClientRequest::Group(GroupRequest::Send { group, .. })),
+        ) => Some(GroupRefused { group, error }),
         (None, _, _) => None,
     }
 }
 
 /// What an event counts for until its client has read it: about what it takes in memory.
-fn weight(event: &GroupEvent) -> usize {
+fn weight(message: &Message) -> usize {
     HEAD_MAX
-        + match event {
-            GroupEvent::Message(message) => message.payload.len(),
-            GroupEvent::Config(config) => {
+        + match message {
+            Message::Group(GroupEvent::Message(message)) => message.payload.len(),
+            Message::Group(GroupEvent::Config(config)) => {
                 let processes = config.members.len() + config.left.len() + config.joined.len();
                 processes.saturating_mul(PROCESS_BYTES)
             }
-            GroupEvent::Refused(_) => HEAD_MAX,
+            Message::Notice(Notice::PortMessage { payload, .. }) => payload.len(),
+            _ => HEAD_MAX,
         }
 }
 

@@ -1,10 +1,15 @@
 //! The node, as far as groups are concerned, and its words in those of clients.
 
 use super::listing;
-use cman_ipc::{ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage, Reply};
+use cman_ipc::{
+    ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage, Message, Notice, Reply,
+};
 use cman_node::{Node, Refused};
 use cman_record::{Record, Recorder};
-use cman_services::{GroupError, GroupEvent as NodeEvent, GroupRequest, Session};
+use cman_services::{
+    ClientError, ClientEvent, ClientRequest, GroupError, GroupEvent as NodeEvent, PortError,
+    PortEvent, Session,
+};
 use cman_types::{GroupName, Instant, Process};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +19,7 @@ pub(crate) trait Host {
     ///
     /// # Errors
     /// When it is not done; nothing has changed then.
-    fn ask(&mut self, now: Instant, id: Session, request: GroupRequest) -> Result<(), Refused>;
+    fn ask(&mut self, now: Instant, id: Session, request: ClientRequest) -> Result<(), Refused>;
 
     /// A client is gone.
     fn close(&mut self, now: Instant, id: Session);
@@ -44,11 +49,8 @@ impl Recorded<'_> {
 }
 
 impl Host for Recorded<'_> {
-    fn ask(&mut self, now: Instant, id: Session, request: GroupRequest) -> Result<(), Refused> {
-        let Some(asks) = Record::request(id, &request) else {
-            return self.node.handle_client(now, id, request);
-        };
-        self.record(now, &asks);
+    fn ask(&mut self, now: Instant, id: Session, request: ClientRequest) -> Result<(), Refused> {
+        self.record(now, &Record::request(id, &request));
         let answer = self.node.handle_client(now, id, request);
         if self.outputs {
             self.record(now, &Record::answer(&answer));
@@ -71,7 +73,22 @@ impl Host for Recorded<'_> {
 }
 
 /// An event as clients are told it. Answers to questions that are not asked here are none.
-pub(crate) fn to_client(event: NodeEvent) -> Option<GroupEvent> {
+pub(crate) fn to_client(event: ClientEvent) -> Option<Message> {
+    match event {
+        ClientEvent::Group(event) => group_event(event).map(Message::Group),
+        ClientEvent::Port(event) => Some(Message::Notice(port_notice(event))),
+    }
+}
+
+fn port_notice(event: PortEvent) -> Notice {
+    match event {
+        PortEvent::Opened { node } => Notice::PortOpened { node },
+        PortEvent::Closed { node } => Notice::PortClosed { node },
+        PortEvent::Message { node, port, payload } => Notice::PortMessage { node, port, payload },
+    }
+}
+
+fn group_event(event: NodeEvent) -> Option<GroupEvent> {
     match event {
         NodeEvent::Config { group, members, left, joined } => {
             Some(GroupEvent::Config(GroupConfig { group, members, left, joined }))
@@ -88,10 +105,16 @@ pub(crate) fn to_client(event: NodeEvent) -> Option<GroupEvent> {
 pub(crate) fn to_error(refused: &Refused) -> ErrorReply {
     let (code, advice) = match refused {
         Refused::Full => (ErrorCode::Busy, "try again"),
-        Refused::Group(error) => match error {
+        Refused::Client(ClientError::Group(error)) => match error {
             GroupError::AlreadyJoined { .. } => (ErrorCode::Exists, "leave it first"),
             GroupError::NotJoined { .. } => (ErrorCode::NotJoined, "join it first"),
             GroupError::StillLeaving { .. } => (ErrorCode::Busy, "try again"),
+            _ => (ErrorCode::Refused, ""),
+        },
+        Refused::Client(ClientError::Port(error)) => match error {
+            PortError::Zero => (ErrorCode::Invalid, "use a port of 1 to 255"),
+            PortError::Taken { .. } => (ErrorCode::Exists, "use another port"),
+            PortError::HasPort { .. } => (ErrorCode::Exists, "connect again for another port"),
             _ => (ErrorCode::Refused, ""),
         },
     };

@@ -1,15 +1,15 @@
 //! What the node says, on its way to the service thread, in the order in which it said it.
 
 use crate::engine::Report;
-use cman_ipc::GroupEvent;
+use cman_ipc::Message;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// One thing that the node said.
 #[derive(Debug)]
 pub(crate) enum Told {
-    /// To one client, about a group. It counts for so many bytes in the client's account.
-    Group { session: u64, event: GroupEvent, bytes: usize },
+    /// To one client. It counts for so many bytes in the client's account.
+    Client { session: u64, message: Message, bytes: usize },
     /// A client has read too little for too long: it gets nothing more.
     Overflow { session: u64 },
     /// To everybody.
@@ -46,7 +46,7 @@ impl Outbox {
         let (mut reports, mut bytes) = (0_usize, 0_usize);
         for told in batch.iter() {
             match told {
-                Told::Group { bytes: more, .. } => bytes = bytes.saturating_add(*more),
+                Told::Client { bytes: more, .. } => bytes = bytes.saturating_add(*more),
                 Told::Overflow { .. } => {}
                 Told::Report(_) => reports += 1,
             }

@@ -41,7 +41,8 @@ impl Session {
     /// A message that nobody waits for. It is on its way with the next [`Self::flush`] at the
     /// latest.
     pub(crate) fn send(&mut self, group: GroupName, payload: Bytes, safe: bool) {
-        let what = What::Request(GroupRequest::Send { group, payload, safe });
+        let request = GroupRequest::Send { group, payload, safe };
+        let what = What::Request(request.into());
         self.calls.push(Call { what, answer: None });
         if self.calls.len() >= BATCH_CALLS {
             self.flush();

@@ -9,7 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-/// All clients that are, or were, members of groups, and how to reach them.
+/// All clients of services, and how to reach them.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     inbox: Inbox,
@@ -66,13 +66,13 @@ impl Sessions {
     }
 
     /// Passes on what the node tells a client. It counts for so many bytes in its account.
-    pub(crate) fn tell(&self, id: u64, event: GroupEvent, bytes: usize) {
+    pub(crate) fn tell(&self, id: u64, message: &Message, bytes: usize) {
         let known = self.lock();
         // A client that has gone meanwhile.
         let Some(outlet) = known.outlets.get(&id) else { return };
-        match event {
-            GroupEvent::Message(message) => outlet.put_message(&message, bytes),
-            event => outlet.say_counted(&Message::Group(event), bytes),
+        match message {
+            Message::Group(GroupEvent::Message(message)) => outlet.put_message(message, bytes),
+            message => outlet.say_counted(message, bytes),
         }
     }
 
@@ -81,11 +81,11 @@ impl Sessions {
         let mut known = self.lock();
         let Some(outlet) = known.outlets.get(&id).cloned() else { return };
         outlet.cut();
-        let what = || "a client of groups was let go: it read its events too slowly".to_owned();
+        let what = || "a client was let go: it read its events too slowly".to_owned();
         known.slow.complain(clock::now(), what);
     }
 
-    /// Says something to all clients of groups.
+    /// Says something to all clients of services.
     pub(crate) fn say_all(&self, frames: &[u8], except: impl Fn(&Arc<Outlet>) -> bool) {
         for outlet in self.lock().outlets.values().filter(|outlet| !except(outlet)) {
             outlet.put(frames);

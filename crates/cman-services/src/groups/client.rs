@@ -27,13 +27,13 @@ impl Groups {
             GroupRequest::Members { group } => {
                 let members = self.members(&group).to_vec();
                 let event = GroupEvent::Members { group, members };
-                out.push_back(Out::Client { session, event });
+                out.push_back(Out::Client { session, event: event.into() });
                 return Ok(());
             }
             GroupRequest::Groups => {
                 let groups = self.all().map(|(name, members)| (name.clone(), members.to_vec()));
                 let event = GroupEvent::Groups(groups.collect());
-                out.push_back(Out::Client { session, event });
+                out.push_back(Out::Client { session, event: event.into() });
                 return Ok(());
             }
         };

@@ -105,7 +105,7 @@ impl Group {
         out.extend(self.listeners().map(|session| {
             let (members, left, joined) = (self.members.clone(), left.clone(), joined.clone());
             let event = GroupEvent::Config { group: name.clone(), members, left, joined };
-            Out::Client { session, event }
+            Out::Client { session, event: event.into() }
         }));
     }
 }

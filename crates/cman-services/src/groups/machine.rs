@@ -106,7 +106,7 @@ impl Groups {
                 number: operation.number,
                 payload: delivered.slice(operation.payload.clone()),
             };
-            Out::Client { session, event }
+            Out::Client { session, event: event.into() }
         };
         out.extend(group.listeners().map(message));
     }

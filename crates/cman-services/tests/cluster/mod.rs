@@ -9,7 +9,8 @@ pub(crate) mod history;
 use bytes::Bytes;
 use client::Clients;
 use cman_services::{
-    GroupError, GroupName, GroupRequest, Out, Process, Services, Session, ViewInfo,
+    ClientError, ClientEvent, GroupError, GroupName, GroupRequest, Out, Process, Services, Session,
+    ViewInfo,
 };
 use cman_types::{Epoch, Incarnation, Instant, Member, MemberId, NodeId, Prng, Salt, View, ViewId};
 use core::time::Duration;
@@ -285,7 +286,11 @@ impl Cluster {
         request: GroupRequest,
     ) -> Result<(), GroupError> {
         let node = self.node(id);
-        let result = node.services.on_client(Session(session), request.clone());
+        let result = node.services.on_client(Session(session), request.clone().into());
+        let result = result.map_err(|error| match error {
+            ClientError::Group(error) => error,
+            error => panic!("{error}"),
+        });
         node.clients.asked(Session(session), request, &result);
         self.drain(id, Tag::None, None);
         result
@@ -348,7 +353,10 @@ impl Cluster {
         let mut synced = None;
         while let Some(out) = node.services.poll() {
             match out {
-                Out::Client { session, event } => told.push((session, event)),
+                Out::Client { session, event: ClientEvent::Group(event) } => {
+                    told.push((session, event));
+                }
+                Out::Client { session, event } => panic!("{session:?} is told {event:?}"),
                 Out::Multicast { payload, urgent: true, .. } => node.queue.push_front(payload),
                 Out::Multicast { payload, .. } => node.queue.push_back(payload),
                 Out::PutOut { node: silent } => node.put_out.push(silent),

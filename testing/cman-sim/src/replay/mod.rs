@@ -12,7 +12,7 @@ mod tests;
 
 pub use report::{list, report};
 
-use cman_node::{GroupRequest, Lane, Node, Session};
+use cman_node::{Lane, Node};
 use cman_record::{Described, Entry, ReadError, Reader, Record, SetupError};
 use cman_types::Instant;
 use cman_wire::HEADER_SIZE;
@@ -252,27 +252,13 @@ impl Replay {
                 self.answer = Some(self.node.handle_command(at, command.clone()));
             }
             Record::Close(session) => self.node.close_session(at, *session),
-            record => return self.request(at, record),
-        }
-        true
-    }
-
-    fn request(&mut self, at: Instant, record: &Record<'_>) -> bool {
-        let (session, request): (Session, _) = match record.clone() {
-            Record::Join { session, pid, group } => {
-                (session, GroupRequest::Join { group: group.into_owned(), pid })
-            }
-            Record::Part { session, group } => {
-                (session, GroupRequest::Leave { group: group.into_owned() })
-            }
-            Record::Send { session, safe, group, payload } => {
-                let (group, payload) = (group.into_owned(), payload.to_vec().into());
-                (session, GroupRequest::Send { group, payload, safe })
+            Record::Asks { session, request } => {
+                let request = request.clone().into_owned();
+                let answer = self.node.handle_client(at, *session, request);
+                self.answer = Some(answer.map_err(|refused| refused.to_string()));
             }
             _ => return false,
-        };
-        let answer = self.node.handle_client(at, session, request);
-        self.answer = Some(answer.map_err(|refused| refused.to_string()));
+        }
         true
     }
 

@@ -1,5 +1,6 @@
 //! Records in words, for people.
 
+use cman_node::{ClientRequest, GroupRequest, PortRequest};
 use cman_record::Record;
 use cman_types::Instant;
 use cman_wire::{Header, codec};
@@ -30,14 +31,7 @@ pub(super) fn record(record: &Record<'_>) -> String {
         Record::Timeout => "timeout".to_owned(),
         Record::Stored(stored) => format!("{stored:?}"),
         Record::Command(command) => format!("command: {command:?}"),
-        Record::Join { session, pid, group } => {
-            format!("client {} joins {group:?} as process {pid}", session.0)
-        }
-        Record::Part { session, group } => format!("client {} leaves {group:?}", session.0),
-        Record::Send { session, safe, group, payload } => {
-            let safe = if *safe { " safe" } else { "" };
-            format!("client {} sends{safe} to {group:?}: {}", session.0, message(payload))
-        }
+        Record::Asks { session, request } => asks(session.0, request),
         Record::Close(session) => format!("client {} is gone", session.0),
         Record::Answer(text) if text.is_empty() => "answer: accepted".to_owned(),
         Record::Answer(text) => format!("answer: {text}"),
@@ -48,6 +42,11 @@ pub(super) fn record(record: &Record<'_>) -> String {
         Record::Message { session, sender, incarnation, number, group, payload } => format!(
             "client {} is told message {number} of {sender} in its life {incarnation} to \
              {group:?}: {}",
+            session.0,
+            message(payload)
+        ),
+        Record::PortMessage { session, node, port, payload } => format!(
+            "client {} is told a message of port {port} of node {node}: {}",
             session.0,
             message(payload)
         ),
@@ -81,4 +80,23 @@ fn message(payload: &[u8]) -> String {
         Some(start) => format!("\"{}\"... ({} bytes)", start.escape_ascii(), payload.len()),
         None => format!("\"{}\"", payload.escape_ascii()),
     }
+}
+
+fn asks(session: u64, request: &ClientRequest) -> String {
+    let what = match request {
+        ClientRequest::Group(GroupRequest::Join { group, pid }) => {
+            format!("joins {group:?} as process {pid}")
+        }
+        ClientRequest::Group(GroupRequest::Leave { group }) => format!("leaves {group:?}"),
+        ClientRequest::Group(GroupRequest::Send { group, payload, safe }) => {
+            let safe = if *safe { " safe" } else { "" };
+            format!("sends{safe} to {group:?}: {}", message(payload))
+        }
+        ClientRequest::Port(PortRequest::Send { to, port, payload }) => {
+            let to = to.map_or("all nodes".to_owned(), |node| format!("node {node}"));
+            format!("sends to port {port} of {to}: {}", message(payload))
+        }
+        other => format!("asks {other:?}"),
+    };
+    format!("client {session} {what}")
 }

@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::cipher::SimCipher;
-use cman_node::{Command, Destination, GroupRequest, Peer, Setup, Stored, Transmit, WIRE_VERSIONS};
+use cman_node::{
+    ClientRequest, Command, Destination, GroupRequest, Peer, Session, Setup, Stored, Transmit,
+    WIRE_VERSIONS,
+};
 use cman_record::{Recorder, Witness, recorder::append_check};
 use cman_types::{Epoch, GroupName, Incarnation, NodeId, Salt};
 use core::time::Duration;
@@ -118,8 +121,9 @@ impl Pair {
         }
     }
 
-    fn ask(&mut self, request: GroupRequest) {
-        self.record(&Record::request(Session(1), &request).unwrap());
+    fn ask(&mut self, request: impl Into<ClientRequest>) {
+        let request = request.into();
+        self.record(&Record::request(Session(1), &request));
         let answer = self.nodes[0].handle_client(self.now, Session(1), request);
         self.record(&Record::answer(&answer));
     }
@@ -266,9 +270,14 @@ fn a_changed_recording_is_a_difference() {
 fn a_client_that_said_something_else_is_a_difference() {
     let recording = recording(true);
     let bad = changed(&recording, |_, record, bytes| match record.clone() {
-        Record::Send { session, safe, group, .. } => {
-            let other = Record::Send { session, safe, group, payload: b"something else" };
-            other.append(Instant::from_nanos(1), bytes);
+        Record::Asks { session, request } => {
+            let ClientRequest::Group(GroupRequest::Send { group, safe, .. }) = request.as_ref()
+            else {
+                return false;
+            };
+            let (group, payload) = (group.clone(), "something else".into());
+            let other = GroupRequest::Send { group, payload, safe: *safe }.into();
+            Record::request(session, &other).append(Instant::from_nanos(1), bytes);
             true
         }
         _ => false,
@@ -298,12 +307,9 @@ fn another_lease_is_a_difference() {
 fn what_is_not_whole_is_not_replayed() {
     let mut pair = Pair::new(true);
     pair.run(400);
-    let flood = Record::Send {
-        session: Session(1),
-        safe: false,
-        group: std::borrow::Cow::Owned(GroupName::new(b"g").unwrap()),
-        payload: &[0; 1 << 20],
-    };
+    let group = GroupName::new(b"g").unwrap();
+    let flood = GroupRequest::Send { group, payload: vec![0; 1 << 20].into(), safe: false }.into();
+    let flood = Record::request(Session(1), &flood);
     (0..8).for_each(|_| pair.record(&flood));
     let (summary, result) = replay(&*pair.bytes());
     let Err(Stop::Gap { first: true, .. }) = result else { panic!("{result:?}") };

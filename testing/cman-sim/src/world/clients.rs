@@ -1,6 +1,6 @@
 //! Clients of nodes: they join groups, send in them, leave them, and die.
 
-use cman_node::{GroupEvent, GroupName, GroupRequest, Session};
+use cman_node::{ClientEvent, ClientRequest, GroupName, GroupRequest, Session};
 
 use super::World;
 use crate::{checkers::groups, host::Life, violation::Check};
@@ -67,11 +67,16 @@ impl World {
     }
 
     /// A client of a host asks something. Whether it was taken.
-    pub fn client_asks(&mut self, index: usize, session: Session, request: GroupRequest) -> bool {
+    pub fn client_asks(
+        &mut self,
+        index: usize,
+        session: Session,
+        request: impl Into<ClientRequest>,
+    ) -> bool {
         let host = &mut self.hosts[index];
         let local = host.clock.local(self.now);
         let Some(life) = &mut host.life else { return false };
-        let taken = life.node.handle_client(local, session, request).is_ok();
+        let taken = life.node.handle_client(local, session, request.into()).is_ok();
         self.settle(index);
         taken
     }
@@ -120,12 +125,13 @@ impl World {
         &mut self,
         index: usize,
         session: Session,
-        event: GroupEvent,
+        event: ClientEvent,
     ) -> Check {
         let host = &self.hosts[index];
-        match host.me().filter(|_| host.observed) {
-            Some(me) => self.groups.told(me, session, pid(session), event),
-            None => Ok(()),
+        let Some(me) = host.me().filter(|_| host.observed) else { return Ok(()) };
+        match event {
+            ClientEvent::Group(event) => self.groups.told(me, session, pid(session), event),
+            ClientEvent::Port(_) => Ok(()),
         }
     }
 

@@ -42,7 +42,7 @@ impl World {
                 }
                 Event::Transitional(_) => transitional = true,
                 Event::Room => {}
-                Event::Group { session, event } => {
+                Event::Client { session, event } => {
                     let check = self.client_hears(index, session, event);
                     self.checked(check);
                 }

@@ -5,7 +5,7 @@ use crate::groups::{desk::Desk, host::Host, listing, outbox::Told};
 use cman_ipc::reply::GroupListChunk;
 use cman_ipc::{GroupConfig, GroupEvent, GroupMessage, GroupRefused};
 use cman_node::Refused;
-use cman_services::{GroupError, Session as Id};
+use cman_services::{ClientRequest, GroupError, Session as Id};
 use cman_types::{GroupName, Incarnation, Instant, Process, group::Reason};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,28 +20,29 @@ struct Switches {
 /// A node on which one process is in one group.
 struct Alone {
     switches: Arc<Switches>,
-    said: Vec<(u64, GroupEvent)>,
+    said: Vec<(u64, Message)>,
 }
 
 impl Host for Alone {
-    fn ask(&mut self, _: Instant, id: Id, request: GroupRequest) -> Result<(), Refused> {
+    fn ask(&mut self, _: Instant, id: Id, request: ClientRequest) -> Result<(), Refused> {
+        let ClientRequest::Group(request) = request else { panic!("{request:?}") };
         match request {
             GroupRequest::Join { group, pid } => {
                 let joined = vec![(process(pid), Reason::Join)];
                 let members = vec![process(pid)];
                 let config = GroupConfig { group, members, left: Vec::new(), joined };
-                self.said.push((id.0, GroupEvent::Config(config)));
+                self.said.push((id.0, Message::Group(GroupEvent::Config(config))));
             }
             GroupRequest::Send { .. } if self.switches.full.load(Ordering::Relaxed) => {
                 return Err(Refused::Full);
             }
             GroupRequest::Send { group, .. } if group != chat() => {
-                return Err(Refused::Group(GroupError::NotJoined { group }));
+                return Err(Refused::Client(GroupError::NotJoined { group }.into()));
             }
             GroupRequest::Send { group, payload, .. } => {
                 let (sender, incarnation) = (process(9), Incarnation(1));
                 let message = GroupMessage { group, sender, incarnation, number: 1, payload };
-                self.said.push((id.0, GroupEvent::Message(message)));
+                self.said.push((id.0, Message::Group(GroupEvent::Message(message))));
             }
             other => panic!("{other:?}"),
         }
@@ -118,8 +119,8 @@ impl GroupLab {
             loop {
                 for told in outbox.next().await {
                     match told {
-                        Told::Group { session, event, bytes } => {
-                            sessions.tell(session, event, bytes);
+                        Told::Client { session, message, bytes } => {
+                            sessions.tell(session, &message, bytes);
                         }
                         Told::Overflow { session } => sessions.overflow(session),
                         Told::Report(_) => {}

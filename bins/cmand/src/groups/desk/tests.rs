@@ -21,7 +21,8 @@ struct FakeNode {
 }
 
 impl Host for FakeNode {
-    fn ask(&mut self, _: Instant, id: Session, request: GroupRequest) -> Result<(), Refused> {
+    fn ask(&mut self, _: Instant, id: Session, request: ClientRequest) -> Result<(), Refused> {
+        let ClientRequest::Group(request) = request else { return Ok(()) };
         match request {
             GroupRequest::Send { .. } if self.room == 0 => Err(Refused::Full),
             GroupRequest::Send { payload, .. } => {
@@ -29,7 +30,9 @@ impl Host for FakeNode {
                 self.taken.push((id.0, payload));
                 Ok(())
             }
-            GroupRequest::Leave { group } => Err(Refused::Group(GroupError::NotJoined { group })),
+            GroupRequest::Leave { group } => {
+                Err(Refused::Client(GroupError::NotJoined { group }.into()))
+            }
             _ => Ok(()),
         }
     }
@@ -55,10 +58,11 @@ fn group() -> GroupName {
     GroupName::new(b"g").unwrap()
 }
 
-fn message(len: usize) -> GroupEvent {
+fn message(len: usize) -> Message {
     let payload = Bytes::from(vec![7; len]);
     let (sender, incarnation) = (process(), Incarnation(1));
-    GroupEvent::Message(GroupMessage { group: group(), sender, incarnation, number: 1, payload })
+    let message = GroupMessage { group: group(), sender, incarnation, number: 1, payload };
+    Message::Group(GroupEvent::Message(message))
 }
 
 /// A desk and those it stands between.
@@ -113,7 +117,7 @@ impl Lab {
 }
 
 fn send(payload: Bytes) -> What {
-    What::Request(GroupRequest::Send { group: group(), payload, safe: false })
+    What::Request(GroupRequest::Send { group: group(), payload, safe: false }.into())
 }
 
 #[test]
@@ -176,7 +180,7 @@ fn one_who_does_not_wait_is_told_that_there_is_no_room() {
 #[test]
 fn refusals_reach_those_who_wait_and_those_who_do_not() {
     let mut lab = Lab::new();
-    let leave = || What::Request(GroupRequest::Leave { group: group() });
+    let leave = || What::Request(GroupRequest::Leave { group: group() }.into());
     let mut left = lab.ask(1, true, leave());
     lab.push(1, true, vec![Call { what: leave(), answer: None }]);
     lab.serve(9);
@@ -223,10 +227,10 @@ fn one_who_does_not_read_is_let_go_alone() {
         })
         .collect();
     assert_eq!(overflows, [1], "once");
-    assert!(matches!(told.last(), Some(Told::Group { session: 2, .. })));
+    assert!(matches!(told.last(), Some(Told::Client { session: 2, .. })));
     let first: usize = told
         .iter()
-        .map(|told| if let Told::Group { session: 1, bytes, .. } = told { *bytes } else { 0 })
+        .map(|told| if let Told::Client { session: 1, bytes, .. } = told { *bytes } else { 0 })
         .sum();
     assert!(first <= UNREAD_MAX, "memory is bounded");
 }

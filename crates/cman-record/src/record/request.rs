@@ -1,0 +1,68 @@
+//! What clients ask, to bytes and back.
+
+use super::{Malformed, append_name, rest::Rest};
+use cman_node::{ClientRequest, GroupRequest, PortRequest};
+use cman_types::NodeId;
+
+pub(super) const fn kind(request: &ClientRequest) -> u8 {
+    match request {
+        ClientRequest::Group(GroupRequest::Join { .. }) => 24,
+        ClientRequest::Group(GroupRequest::Leave { .. }) => 25,
+        ClientRequest::Group(GroupRequest::Send { .. }) => 26,
+        ClientRequest::Group(GroupRequest::Members { .. }) => 28,
+        ClientRequest::Group(GroupRequest::Groups) => 29,
+        ClientRequest::Port(PortRequest::Bind { .. }) => 30,
+        ClientRequest::Port(PortRequest::Send { .. }) => 31,
+    }
+}
+
+/// Appends what comes after the session.
+pub(super) fn append(request: &ClientRequest, to: &mut Vec<u8>) {
+    match request {
+        ClientRequest::Group(request) => append_group(request, to),
+        ClientRequest::Port(PortRequest::Bind { port }) => to.push(*port),
+        ClientRequest::Port(PortRequest::Send { to: node, port, payload }) => {
+            to.extend_from_slice(&node.map_or(0, NodeId::get).to_le_bytes());
+            to.push(*port);
+            to.extend_from_slice(payload);
+        }
+    }
+}
+
+fn append_group(request: &GroupRequest, to: &mut Vec<u8>) {
+    match request {
+        GroupRequest::Join { group, pid } => {
+            to.extend_from_slice(&pid.to_le_bytes());
+            to.extend_from_slice(group.as_bytes());
+        }
+        GroupRequest::Leave { group } | GroupRequest::Members { group } => {
+            to.extend_from_slice(group.as_bytes());
+        }
+        GroupRequest::Send { group, payload, safe } => {
+            to.push(u8::from(*safe));
+            append_name(to, group);
+            to.extend_from_slice(payload);
+        }
+        GroupRequest::Groups => {}
+    }
+}
+
+/// A request from what comes after the session; none if that kind is something else.
+pub(super) fn parse(kind: u8, rest: &mut Rest<'_>) -> Result<Option<ClientRequest>, Malformed> {
+    Ok(Some(match kind {
+        24 => GroupRequest::Join { pid: rest.u32()?, group: rest.all_name()? }.into(),
+        25 => GroupRequest::Leave { group: rest.all_name()? }.into(),
+        26 => {
+            let (safe, group) = (rest.flag()?, rest.name()?);
+            GroupRequest::Send { group, payload: rest.all().to_vec().into(), safe }.into()
+        }
+        28 => GroupRequest::Members { group: rest.all_name()? }.into(),
+        29 => GroupRequest::Groups.into(),
+        30 => PortRequest::Bind { port: rest.byte()? }.into(),
+        31 => {
+            let (to, port) = (NodeId::new(rest.u32()?), rest.byte()?);
+            PortRequest::Send { to, port, payload: rest.all().to_vec().into() }.into()
+        }
+        _ => return Ok(None),
+    }))
+}
