@@ -1,69 +1,97 @@
-//! What the command line of 2009 had and this one has elsewhere.
+//! What the command line of 2009 had: what still replaces the configuration, what there is not any
+//! more, and verbs behind their options.
 
 use crate::failure::Failure;
 use clap::Args;
 use std::ffi::{OsStr, OsString};
 
-/// Options of `join` whose place is the configuration now. They are known, so that they can say
-/// where to put what they said.
+/// Options of `join` that replace what the configuration says at this node. The letters are those
+/// of 2009; the daemon judges their values.
 #[derive(Args, Debug, Default)]
+#[command(next_help_heading = "Instead of what the configuration says, at this node")]
 pub(crate) struct Historic {
-    #[arg(short = 'm', hide = true, value_name = "ADDRESS")]
+    /// The multicast address
+    #[arg(short = 'm', long, value_name = "ADDRESS")]
     multicast: Option<String>,
+    /// One node of two may go on alone
+    #[arg(short = '2', long)]
+    two_node: bool,
+    /// The port; data takes the one below
+    #[arg(short = 'p', long, value_name = "PORT")]
+    port: Option<String>,
+    /// What this node is called, and where its address is looked up
+    #[arg(short = 'o', long, value_name = "NODENAME")]
+    override_name: Option<String>,
+    /// The id of this node
+    #[arg(short = 'N', long, value_name = "ID")]
+    node_id: Option<String>,
+    /// The name of the cluster
+    #[arg(short = 'c', long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Take no real-time priority
+    #[arg(short = 'P', long)]
+    no_realtime: bool,
     #[arg(short = 'v', hide = true, value_name = "VOTES")]
     votes: Option<String>,
     #[arg(short = 'e', hide = true, value_name = "VOTES")]
     expected_votes: Option<String>,
-    #[arg(short = '2', hide = true)]
-    two_node: bool,
-    #[arg(short = 'p', hide = true, value_name = "PORT")]
-    port: Option<String>,
-    #[arg(short = 'o', hide = true, value_name = "NAME")]
-    override_name: Option<String>,
-    #[arg(short = 'N', hide = true, value_name = "ID")]
-    node_id: Option<String>,
-    #[arg(short = 'c', hide = true, value_name = "NAME")]
-    cluster: Option<String>,
     #[arg(short = 'C', hide = true, value_name = "MODULES")]
     config_modules: Option<String>,
     #[arg(short = 'X', hide = true)]
     no_config: bool,
-    #[arg(short = 'P', hide = true)]
-    no_realtime: bool,
     /// Nothing beside the daemon: there is nothing, so there is nothing to do.
     #[arg(short = 'A', hide = true)]
     _no_services: bool,
 }
 
+/// What read `cluster.conf` in 2009, as the daemon does itself.
+const XML_MODULE: &str = "xmlconfig";
+
 impl Historic {
-    /// Refuses the first of them that was given, with a sentence that says what to use instead.
+    /// Refuses what there is not any more, with a sentence that says what to use instead.
     pub(crate) fn check(&self) -> Result<(), Failure> {
-        let given = [
-            (self.multicast.is_some(), 'm', r#"<multicast addr="..."/> inside <cman>"#),
+        if self.no_config {
+            return Err(Failure::failed(
+                "`cman_tool join` has no option -X any more.",
+                "Write at least the names of the cluster and of its nodes into cluster.conf, which \
+                 --config FILE can name.",
+            ));
+        }
+        if let Some(modules) = self.config_modules.as_ref().filter(|name| *name != XML_MODULE) {
+            return Err(Failure::failed(
+                format!("There is no configuration module {}.", modules.escape_debug()),
+                "The configuration is cluster.conf, which --config FILE can name; leave -C out.",
+            ));
+        }
+        let votes = [
             (self.votes.is_some(), 'v', r#"votes="..." in this node's <clusternode>"#),
             (self.expected_votes.is_some(), 'e', r#"expected_votes="..." in <cman>"#),
-            (self.two_node, '2', r#"two_node="1" in <cman>"#),
-            (self.port.is_some(), 'p', r#"port="..." in <cman>"#),
-            (self.override_name.is_some(), 'o', r#"this node's name in <clusternode name="...">"#),
-            (self.node_id.is_some(), 'N', r#"nodeid="..." in this node's <clusternode>"#),
-            (self.cluster.is_some(), 'c', r#"<cluster name="...">"#),
-            (self.config_modules.is_some(), 'C', "the whole configuration"),
-            (self.no_config, 'X', "at least the names of the cluster and of its nodes"),
         ];
-        if let Some((_, letter, what)) = given.iter().find(|(given, ..)| *given) {
+        if let Some((_, letter, what)) = votes.iter().find(|(given, ..)| *given) {
             return Err(Failure::failed(
-                format!("`cman_tool join` has no option -{letter} any more."),
+                format!("`cman_tool join` has no option -{letter}."),
                 format!("Write {what} into cluster.conf, which --config FILE can name."),
             ));
         }
-        if self.no_realtime {
-            return Err(Failure::failed(
-                "`cman_tool join` has no option -P any more.",
-                "Leave it out; take the permission for real-time priority away from the daemon \
-                 (LimitRTPRIO=0 in its systemd unit), and it goes on without.",
-            ));
-        }
         Ok(())
+    }
+
+    /// The options of the daemon.
+    pub(crate) fn daemon_options(&self) -> Vec<OsString> {
+        let values = [
+            ("--multicast", &self.multicast),
+            ("--port", &self.port),
+            ("--override-name", &self.override_name),
+            ("--node-id", &self.node_id),
+            ("--cluster", &self.cluster),
+        ];
+        let values = values.into_iter().filter_map(|(option, value)| {
+            // In one word: a value may begin with a dash.
+            value.as_ref().map(|value| format!("{option}={value}").into())
+        });
+        let switches = [("--two-node", self.two_node), ("--no-realtime", self.no_realtime)];
+        let switches = switches.into_iter().filter(|(_, on)| *on).map(|(option, _)| option.into());
+        values.chain(switches).collect()
     }
 }
 
@@ -94,7 +122,7 @@ pub(crate) fn coming(verb: &str) -> Option<Failure> {
 }
 
 /// Options that take a value, in any verb: what follows one of them is no verb.
-const WITH_VALUE: [&str; 20] = [
+const WITH_VALUE: [&str; 25] = [
     "-C",
     "-F",
     "-N",
@@ -107,11 +135,16 @@ const WITH_VALUE: [&str; 20] = [
     "-p",
     "-t",
     "-v",
+    "--cluster",
     "--config",
     "--format",
     "--keyfile",
+    "--multicast",
     "--name",
+    "--node-id",
     "--output",
+    "--override-name",
+    "--port",
     "--run-dir",
     "--state-dir",
     "--timeout",
@@ -153,7 +186,7 @@ fn words(args: &[OsString]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{Cli, Verb};
+    use crate::cli::{Cli, Join, Verb};
     use clap::Parser;
 
     fn reordered(line: &str) -> String {
@@ -161,12 +194,16 @@ mod tests {
         args.iter().map(|arg| arg.to_str().unwrap()).collect::<Vec<_>>().join(" ")
     }
 
-    fn refusal(options: &str) -> String {
+    fn joined(options: &str) -> Box<Join> {
         let line = format!("cman_tool join {options}");
         let Verb::Join(join) = Cli::try_parse_from(line.split(' ')).unwrap().verb else {
             panic!("not a join");
         };
-        join.historic.check().unwrap_err().to_string()
+        join
+    }
+
+    fn refusal(options: &str) -> String {
+        joined(options).historic.check().unwrap_err().to_string()
     }
 
     #[test]
@@ -197,19 +234,31 @@ mod tests {
     }
 
     #[test]
-    fn options_that_moved_say_where_to() {
+    fn what_there_is_not_any_more_says_so() {
         assert_eq!(
             refusal("-X"),
             "`cman_tool join` has no option -X any more.\nWrite at least the names of the cluster \
              and of its nodes into cluster.conf, which --config FILE can name."
         );
-        assert!(refusal("-2").contains(r#"two_node="1""#));
-        assert!(refusal("-e 3 -w").contains("expected_votes"));
-        assert!(refusal("-P").contains("Leave it out"));
+        assert!(refusal("-C ldapconfig").contains("no configuration module ldapconfig"));
     }
 
     #[test]
-    fn a_join_without_them_passes() {
-        assert_eq!(Historic::default().check(), Ok(()));
+    fn what_replaces_the_configuration_goes_to_the_daemon() {
+        let join = joined("-m 239.1.2.3 -2 -p 6809 -o n1-heart -N 7 -c beta -P -A -C xmlconfig");
+        join.historic.check().unwrap();
+        assert_eq!(
+            join.historic.daemon_options(),
+            [
+                "--multicast=239.1.2.3",
+                "--port=6809",
+                "--override-name=n1-heart",
+                "--node-id=7",
+                "--cluster=beta",
+                "--two-node",
+                "--no-realtime",
+            ]
+        );
+        assert!(joined("-w").historic.daemon_options().is_empty());
     }
 }

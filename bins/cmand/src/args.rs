@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::instead::Instead;
 use clap::{Parser, ValueEnum};
 use cman_ipc::paths::{RUN_DIR, RUN_DIR_ENV};
 use std::{io, path::PathBuf};
@@ -13,7 +14,7 @@ pub(crate) struct Args {
     pub(crate) foreground: bool,
 
     /// This node's name in the configuration [default: the host name, with or without domain].
-    #[arg(long, value_name = "NODENAME")]
+    #[arg(long, value_name = "NODENAME", env = "CMAN_NODENAME")]
     pub(crate) name: Option<String>,
 
     /// The cluster's configuration.
@@ -34,16 +35,23 @@ pub(crate) struct Args {
     pub(crate) state_dir: PathBuf,
 
     /// The cluster's key [default: as the configuration says, else /etc/cluster/cman.key].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "CMAN_KEYFILE")]
     pub(crate) keyfile: Option<PathBuf>,
 
     /// The least important messages to log.
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = LogLevel::Info)]
     pub(crate) log_level: LogLevel,
 
+    /// Take no real-time priority, even if that is allowed.
+    #[arg(long)]
+    pub(crate) no_realtime: bool,
+
     /// Write everything that the protocol is told and does to this new file, for a replay.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) instead: Instead,
 
     /// Set by a `cmand` that started this one to go on without it: says on stdout when it is
     /// ready, then lets go of the terminal.

@@ -11,7 +11,9 @@ use crate::{
     history::History,
     hub::Hub,
     log::Log,
-    node_setup, peers, record_file,
+    node_setup, peers,
+    pipe::Pipe,
+    record_file,
     run_dir::RunDir,
     service::{Doors, Service, Signals},
     start_error::StartError,
@@ -39,7 +41,7 @@ const ACTIONS_MAX: usize = 64;
 /// # Errors
 /// When it could not start. What the start had made until then is gone again; what was there
 /// before is as it was, but for sockets and process number of a daemon that was killed.
-pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
+pub(crate) fn run(args: &Args, log: &Log, pipe: &mut Pipe) -> Result<Outcome, StartError> {
     // The lease page and the process number are for everybody; what is not says so itself.
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let starter = Starter::end_with_it(args.detached)?;
@@ -67,6 +69,7 @@ pub(crate) fn run(args: &Args, log: &Log) -> Result<Outcome, StartError> {
             detach::let_go(log)?;
         }
         run_dir.keep();
+        pipe.succeeded(std::process::id());
         let service = Service::new(context.clone(), systemd, doors);
         Ok(service.run(outbox, running.outcome).await)
     });
@@ -122,6 +125,7 @@ fn start(
         actions: queue,
         desk: Desk::new(inbox.clone(), outbox.clone()),
         progress: engine.progress.clone(),
+        wants_realtime: !args.no_realtime,
     }
     .spawn(|realtime| note(&mut prepared.notes, realtime))
     .inspect_err(|_| args.record.iter().for_each(|path| record_file::take_back(path)))?;

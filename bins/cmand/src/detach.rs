@@ -6,6 +6,7 @@
 
 use crate::{
     log::{Log, last_words},
+    pipe::{self, Pipe},
     start_error::StartError,
 };
 use rustix::{
@@ -27,8 +28,8 @@ const REPORT_BYTES_MAX: u64 = 64;
 /// Starts this program again, with the same arguments, to stay; and waits until it answers. Its
 /// errors go to our stderr, and its exit code becomes ours. `tied`: whoever started us may give the
 /// start up, by ending without a word on our stdin.
-pub(crate) fn start_again(tied: bool) -> ExitCode {
-    match run_again(tied) {
+pub(crate) fn start_again(tied: bool, pipe: &mut Pipe) -> ExitCode {
+    match run_again(tied, pipe) {
         Ok(code) => code,
         Err(error) => {
             last_words(&format!(
@@ -39,12 +40,13 @@ pub(crate) fn start_again(tied: bool) -> ExitCode {
     }
 }
 
-fn run_again(tied: bool) -> io::Result<ExitCode> {
+fn run_again(tied: bool, pipe: &mut Pipe) -> io::Result<ExitCode> {
     // On an old kernel the daemon holds what we were given, which is untidy and no more.
     let _old_kernel = cman_io::descriptors::keep_from_children();
     let mut daemon = Command::new(env::current_exe()?)
         .args(env::args_os().skip(1))
         .arg("--detached")
+        .env_remove(pipe::VARIABLE)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -57,8 +59,10 @@ fn run_again(tied: bool) -> io::Result<ExitCode> {
         stdout.take(REPORT_BYTES_MAX).read_to_end(&mut report)?;
     }
     if report == READY {
+        pipe.succeeded(daemon.id());
         return Ok(ExitCode::SUCCESS);
     }
+    pipe.failed("the daemon could not start; its log says why");
     let code = daemon.wait()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

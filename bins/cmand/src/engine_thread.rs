@@ -76,6 +76,8 @@ pub(crate) struct EngineThread {
     pub(crate) actions: Receiver<Action>,
     pub(crate) desk: Desk,
     pub(crate) progress: Arc<AtomicU64>,
+    /// Whether it takes real-time priority where that is allowed.
+    pub(crate) wants_realtime: bool,
 }
 
 /// The thread, from outside.
@@ -104,12 +106,16 @@ impl EngineThread {
             .stack_size(STACK_BYTES)
             .spawn(move || {
                 // Nobody listens any more when the start failed elsewhere.
-                let _gone = priority.send(sched::make_thread_realtime());
+                let _gone = priority.send(self.become_realtime());
                 let _gone = end.send(self.run());
             })?;
         // The thread says it first of all.
         let realtime = got.blocking_recv().is_ok_and(note);
         Ok(Running { realtime, outcome, thread })
+    }
+
+    fn become_realtime(&self) -> Result<(), SchedError> {
+        if self.wants_realtime { sched::make_thread_realtime() } else { Err(SchedError::NotWanted) }
     }
 
     fn run(mut self) -> Outcome {

@@ -17,7 +17,8 @@
 //!
 //! A panic anywhere ends them all ([`panics`]).
 //!
-//! The start: [`args`], then [`detach`] or [`daemon`], which takes what [`startup`] finds.
+//! The start: [`args`] with [`instead`], then [`detach`] or [`daemon`], which takes what [`startup`]
+//! finds, and [`pipe`] for those who wait for it as in 2009.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -34,6 +35,7 @@ mod groups;
 mod health;
 mod history;
 mod hub;
+mod instead;
 mod log;
 mod moderation;
 mod node_setup;
@@ -42,6 +44,7 @@ mod outlet;
 mod panics;
 mod past;
 mod peers;
+mod pipe;
 mod present;
 mod record_file;
 mod run_dir;
@@ -60,6 +63,7 @@ use args::Args;
 use clap::Parser;
 use engine::Outcome;
 use log::{Log, last_words};
+use pipe::Pipe;
 use std::process::ExitCode;
 
 /// The daemon was killed, refused or disallowed: starting it again would not help.
@@ -74,8 +78,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
         }
     };
+    let mut pipe = Pipe::inherited();
     if !args.foreground && !args.detached {
-        return detach::start_again(args.tied);
+        return detach::start_again(args.tied, &mut pipe);
     }
     panics::abort();
     let log = match Log::start() {
@@ -85,12 +90,12 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let code = run(args, &log);
+    let code = run(args, &log, &mut pipe);
     log.flush();
     code
 }
 
-fn run(args: Args, log: &Log) -> ExitCode {
+fn run(args: Args, log: &Log, pipe: &mut Pipe) -> ExitCode {
     if let Err(error) = subscriber::install(log.clone(), args.log_level.into()) {
         last_words(&format!("cannot start: {error}"));
         return ExitCode::FAILURE;
@@ -102,7 +107,7 @@ fn run(args: Args, log: &Log) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match daemon::run(&args, log) {
+    match daemon::run(&args, log, pipe) {
         Ok(Outcome::Left) => {
             tracing::info!("this node has left the cluster");
             ExitCode::SUCCESS
@@ -117,6 +122,7 @@ fn run(args: Args, log: &Log) -> ExitCode {
         }
         Err(error) => {
             tracing::error!("cannot start: {error}");
+            pipe.failed(&error.to_string());
             ExitCode::FAILURE
         }
     }

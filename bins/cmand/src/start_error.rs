@@ -1,6 +1,6 @@
 //! Why a daemon could not start: each with what to do about it.
 
-use cman_config::Diagnostics;
+use cman_config::{Diagnostics, OverrideError};
 use cman_io::{lease_page::LeaseError, lock_file::LockError, resolve::ResolveError, udp::UdpError};
 use cman_ipc::paths::SOCKET_PATH_MAX;
 use std::{io, path::PathBuf};
@@ -18,6 +18,14 @@ pub(crate) enum StartError {
         .path.display()
     )]
     NotANode { path: PathBuf, name: String, nodes: String },
+    #[error(transparent)]
+    Override(#[from] OverrideError),
+    #[error(
+        "CMAN_NOCONFIG asks for a cluster without a configuration, which there is not any more: \
+         write a cluster.conf with at least the names of the cluster and of its nodes (see \
+         cluster.conf(5)), and take CMAN_NOCONFIG out of the environment"
+    )]
+    NoConfiguration,
     #[error("cannot read the cluster's key {}: {source}; {}", .path.display(), key_advice(.source))]
     KeyRead { path: PathBuf, source: io::Error },
     #[error(

@@ -7,10 +7,10 @@
 //! ([`crate::directory`]).
 
 use crate::{
-    args::Args, claim::Claim, detach::Starter, run_dir::RunDir, start_error::StartError,
-    state_dir::StateDir,
+    args::Args, claim::Claim, detach::Starter, instead::wants_no_configuration, run_dir::RunDir,
+    start_error::StartError, state_dir::StateDir,
 };
-use cman_config::{Config, NodeConfig, Transport};
+use cman_config::{Config, NodeConfig, Overrides, Transport};
 use cman_crypto::{Aead, Cipher, ClusterKey, Plain};
 use cman_io::{
     interface::{Interface, interfaces},
@@ -66,8 +66,12 @@ pub(crate) struct Prepared {
 /// The first thing that is missing, but all problems of the configuration at once.
 pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartError> {
     allow_descriptors()?;
+    if wants_no_configuration() {
+        return Err(StartError::NoConfiguration);
+    }
     let config = read_config(&args.config)?;
     let me = find_me(args, &config)?;
+    let (config, me) = overridden(args, config, me)?;
     let cipher = make_cipher(args, &config)?;
     RunDir::check(&args.run_dir)?;
     let claim = Claim::stake(&args.run_dir)?;
@@ -146,6 +150,23 @@ fn find_me(args: &Args, config: &Config) -> Result<NodeConfig, StartError> {
         name,
         nodes: config.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", "),
     })
+}
+
+/// The configuration with what the command line says instead, and this node in it.
+fn overridden(
+    args: &Args,
+    config: Config,
+    me: NodeConfig,
+) -> Result<(Config, NodeConfig), StartError> {
+    let overrides = args.instead.clone().into();
+    if overrides != Overrides::default() {
+        tracing::warn!(
+            "options or the environment replace what {} says at this node; the other nodes must \
+             be told the same",
+            args.config.display()
+        );
+    }
+    Ok(config.overridden(me, &overrides)?)
 }
 
 fn make_cipher(args: &Args, config: &Config) -> Result<Box<dyn Cipher>, StartError> {

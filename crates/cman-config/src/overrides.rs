@@ -1,7 +1,7 @@
 //! What the command line or the environment of one node says instead of its file.
 
 use crate::{
-    config::{CLUSTER_NAME_MAX, Config, cluster_id_of, is_of_cluster_name},
+    config::{CLUSTER_NAME_MAX, Config, NodeConfig, cluster_id_of, comparable, is_of_cluster_name},
     rules::leaves_the_machine,
 };
 use cman_types::NodeId;
@@ -70,15 +70,15 @@ pub enum OverrideError {
 }
 
 impl Config {
-    /// This configuration with what the node `me` has been told instead; and its id then.
+    /// This configuration with what its node `me` has been told instead; and that node then.
     ///
     /// # Errors
     /// The first override that makes no valid configuration; see [`OverrideError`].
     pub fn overridden(
         mut self,
-        me: NodeId,
+        me: NodeConfig,
         overrides: &Overrides,
-    ) -> Result<(Self, NodeId), OverrideError> {
+    ) -> Result<(Self, NodeConfig), OverrideError> {
         if let Some(name) = &overrides.cluster_name {
             self.rename(name)?;
         }
@@ -126,25 +126,28 @@ impl Config {
     }
 
     /// Gives a node another id and name.
-    fn call_node(&mut self, me: NodeId, overrides: &Overrides) -> Result<NodeId, OverrideError> {
-        let id = overrides.node_id.unwrap_or(me);
-        let others = || self.nodes.iter().filter(|node| node.id != me);
-        if let Some(other) = others().find(|node| node.id == id) {
-            return Err(OverrideError::NodeId { id, name: other.name.clone() });
-        }
-        if let Some(name) = &overrides.node_name
-            && let Some(other) = others().find(|node| node.name.eq_ignore_ascii_case(name))
-        {
-            return Err(OverrideError::NodeName { name: name.clone(), id: other.id });
-        }
-        if let Some(node) = self.nodes.iter_mut().find(|node| node.id == me) {
-            node.id = id;
-            if let Some(name) = &overrides.node_name {
-                node.name.clone_from(name);
+    fn call_node(
+        &mut self,
+        me: NodeConfig,
+        overrides: &Overrides,
+    ) -> Result<NodeConfig, OverrideError> {
+        let called = NodeConfig {
+            id: overrides.node_id.unwrap_or(me.id),
+            name: overrides.node_name.clone().unwrap_or(me.name),
+            votes: me.votes,
+        };
+        for other in self.nodes.iter().filter(|node| node.id != me.id) {
+            if other.id == called.id {
+                return Err(OverrideError::NodeId { id: other.id, name: other.name.clone() });
+            }
+            if comparable(&other.name) == comparable(&called.name) {
+                return Err(OverrideError::NodeName { name: called.name, id: other.id });
             }
         }
+        self.nodes.retain(|node| node.id != me.id);
+        self.nodes.push(called.clone());
         self.nodes.sort_unstable_by_key(|node| node.id);
-        Ok(id)
+        Ok(called)
     }
 }
 
@@ -156,18 +159,22 @@ mod tests {
         NodeId::new(id).unwrap()
     }
 
-    fn overridden(nodes: u32, overrides: &Overrides) -> Result<(Config, NodeId), OverrideError> {
+    fn overridden(
+        nodes: u32,
+        overrides: &Overrides,
+    ) -> Result<(Config, NodeConfig), OverrideError> {
         let names: Vec<_> = (1..=nodes).map(|id| (id, format!("n{id}"))).collect();
         let names: Vec<_> = names.iter().map(|(id, name)| (*id, name.as_str())).collect();
         let text = crate::template("alpha", &names, None);
         let config = crate::parse("cluster.conf", text.as_bytes()).unwrap().config;
-        config.overridden(id(1), overrides)
+        let me = config.node(id(1)).unwrap().clone();
+        config.overridden(me, overrides)
     }
 
     #[test]
     fn nothing_said_changes_nothing() {
         let (config, me) = overridden(3, &Overrides::default()).unwrap();
-        assert_eq!((config.cluster_name.as_str(), config.port, me), ("alpha", 5405, id(1)));
+        assert_eq!((config.cluster_name.as_str(), config.port, me.id), ("alpha", 5405, id(1)));
     }
 
     #[test]
@@ -204,8 +211,8 @@ mod tests {
             ..Overrides::default()
         };
         let (config, me) = overridden(3, &other).unwrap();
-        assert_eq!(me, id(9));
-        assert_eq!(config.node(me).unwrap().name, "n1-heart");
+        assert_eq!((me.id, me.name.as_str()), (id(9), "n1-heart"));
+        assert_eq!(config.node(me.id), Some(&me));
         assert_eq!(config.nodes.iter().map(|node| node.id.get()).collect::<Vec<_>>(), [2, 3, 9]);
     }
 

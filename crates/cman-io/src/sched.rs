@@ -28,6 +28,9 @@ pub enum SchedError {
     /// mlockall(2) failed although it should be allowed.
     #[error("memory is not locked and may be swapped out: {0}")]
     Lock(#[source] io::Error),
+    /// Nobody asked the system.
+    #[error("no real-time priority for the protocol thread: it was started with --no-realtime")]
+    NotWanted,
     /// sched_setscheduler(2) failed.
     #[error(
         "no real-time priority for the protocol thread: {0}; grant CAP_SYS_NICE, or \

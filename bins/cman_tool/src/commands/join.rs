@@ -111,6 +111,7 @@ fn command(common: &Common, args: &Join) -> Command {
             command.arg(option).arg(value);
         }
     }
+    command.args(args.historic.daemon_options());
     command
 }
 

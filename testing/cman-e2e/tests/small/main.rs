@@ -14,6 +14,7 @@ mod leave;
 mod multicast;
 mod network;
 mod ordered;
+mod overrides;
 mod partition;
 mod paths;
 mod quorum;
