@@ -2,6 +2,7 @@
 
 use crate::{
     answer,
+    classic::{self, Route},
     context::Context,
     engine::{AskError, Snapshot},
     groups::{call::What, listing, session::Session},
@@ -9,12 +10,19 @@ use crate::{
     stream::{self, Reader},
 };
 use cman_ipc::{
-    Channel, Decoder, Hello, Message, Reply, Request, Welcome, encode,
+    Channel, ClassicRequest, Decoder, Hello, Message, Reply, Request, Welcome, encode,
     hello::{self, Ticket},
 };
 use cman_services::GroupRequest;
 use rustix::net::{SendFlags, send};
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixStream,
@@ -118,8 +126,16 @@ pub(crate) async fn serve(
             Ok(Role::Events(_)) => listener.be_silent(&outlet).await,
             Ok(Role::Requests { events, patient }) => {
                 let outlet = outlet.clone();
-                let mut conversation =
-                    Conversation { access, patient, outlet, events, session: None, context };
+                let _connected = context.sessions.enter();
+                let mut conversation = Conversation {
+                    access,
+                    patient,
+                    outlet,
+                    events,
+                    session: None,
+                    next: None,
+                    context,
+                };
                 conversation.run(&mut listener).await
             }
             Err(end) => end,
@@ -285,8 +301,10 @@ struct Conversation {
     outlet: Arc<Outlet>,
     /// Where events go: the same, or another connection's.
     events: Arc<Outlet>,
-    /// There is one when the client has asked for something about groups.
+    /// There is one when the client has asked for something of a service.
     session: Option<Session>,
+    /// What it said while it had to wait for an answer.
+    next: Option<Message>,
     context: Arc<Context>,
 }
 
@@ -325,6 +343,9 @@ impl Conversation {
     /// The client's next message. Before anything is waited for, what it asked is on its way; and
     /// nothing is read while too much of it is.
     async fn next(&mut self, listener: &mut Listener) -> Result<Message, End> {
+        if let Some(message) = self.next.take() {
+            return Ok(message);
+        }
         loop {
             if let Some(message) = listener.message()? {
                 return Ok(message);
@@ -349,6 +370,7 @@ impl Conversation {
             return self.reply(listener, Reply::Error(answer::not_permitted())).await;
         }
         let what = match request {
+            Request::Classic(request) => return self.classic(listener, request).await,
             Request::Subscribe => return self.subscribe(listener).await,
             Request::PastEvents => return self.past_events(listener).await,
             Request::GroupSend { group, payload, safe } if self.patient => {
@@ -379,6 +401,86 @@ impl Conversation {
         let reply = answer.unwrap_or_else(|_| Reply::Error(answer::no_answer(AskError::Ended)));
         for piece in listing::pieces(reply) {
             self.reply(listener, piece).await?;
+        }
+        Ok(())
+    }
+
+    async fn classic(
+        &mut self,
+        listener: &mut Listener,
+        request: ClassicRequest,
+    ) -> Result<(), End> {
+        if !request.is_answered() {
+            listener.room = READ_BYTES_GROUPS;
+            self.unanswered(request);
+            return Ok(());
+        }
+        let reply = match classic::route(request) {
+            Route::Node(what) => {
+                let answer = self.session().ask(what);
+                let answer = self.wait(listener, answer).await?;
+                // The engine thread has ended.
+                answer.unwrap_or_else(|_| Reply::Error(answer::no_answer(AskError::Ended)))
+            }
+            Route::Service(request) => {
+                let answer = classic::answer(self.context.clone(), self.events.clone(), request);
+                self.wait(listener, answer).await?
+            }
+        };
+        self.reply(listener, reply).await
+    }
+
+    /// Does what needs no answer.
+    fn unanswered(&mut self, request: ClassicRequest) {
+        match classic::route(request) {
+            Route::Node(what) => self.session().say(what),
+            Route::Service(request) => classic::hear(&self.context, &self.events, &request),
+        }
+    }
+
+    /// Waits for an answer that may take any time. Meanwhile what needs none is heard and done, and
+    /// it is noticed when the client goes; what needs one comes afterwards.
+    async fn wait<T>(
+        &mut self,
+        listener: &mut Listener,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, End> {
+        let mut answer = pin!(answer);
+        loop {
+            self.hear_unanswered(listener)?;
+            let Self { session, outlet, events, next, .. } = self;
+            let heard = async {
+                let may_read = async {
+                    match session {
+                        _ if next.is_some() => pending().await,
+                        Some(session) => session.may_ask().await,
+                        None => {}
+                    }
+                };
+                listener.wait(may_read, over(outlet, events)).await?;
+                listener.read(over(outlet, events)).await
+            };
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(answer),
+                heard = heard => heard?,
+            }
+        }
+    }
+
+    /// Does what needs no answer, up to the first message that does.
+    fn hear_unanswered(&mut self, listener: &mut Listener) -> Result<(), End> {
+        while self.next.is_none() {
+            match listener.message()? {
+                Some(Message::Request(Request::Classic(request))) if !request.is_answered() => {
+                    self.unanswered(request);
+                }
+                Some(other) => self.next = Some(other),
+                None => break,
+            }
+        }
+        if let Some(session) = &mut self.session {
+            session.flush();
         }
         Ok(())
     }

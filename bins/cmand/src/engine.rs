@@ -40,6 +40,8 @@ pub(crate) enum Action {
 pub(crate) struct Snapshot {
     pub(crate) at: Instant,
     pub(crate) status: Status,
+    /// The ports that are bound at this node.
+    pub(crate) ports: Vec<u8>,
 }
 
 /// What the engine thread tells the service thread.

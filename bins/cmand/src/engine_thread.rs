@@ -281,7 +281,8 @@ impl EngineThread {
                 }
             }
             Action::Status(answer) => {
-                let _gave_up = answer.send(Snapshot { at: now, status: self.node.status(now) });
+                let (status, ports) = (self.node.status(now), self.node.ports_bound().collect());
+                let _gave_up = answer.send(Snapshot { at: now, status, ports });
             }
             Action::Stop => {}
             Action::Stored(stored) => {

@@ -24,6 +24,7 @@
 mod answer;
 mod args;
 mod claim;
+mod classic;
 mod context;
 mod conversation;
 mod daemon;

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 /// The answer to `Status`.
 pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
-    let Snapshot { at, status } = snapshot;
+    let Snapshot { at, status, ports } = snapshot;
     let config = &context.config;
     let network = Network::look(context.interface.address, &context.carrier, *at, status);
     let rights = Rights { memory_locked: context.memory_locked, realtime: context.realtime };
@@ -47,16 +47,15 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         alarms: alarms(&network, context.group, &context.disk, rights),
         disallowed: Vec::new(),
         promise: promise(&status.timing),
-        active_subsystems: 0,
-        // The daemon's own.
-        ports_bound: vec![0],
+        active_subsystems: context.sessions.connected(),
+        ports_bound: ports.clone(),
         quorum_device_votes: None,
     }
 }
 
 /// The answer to `Nodes`.
 pub(crate) fn nodes(context: &Context, snapshot: &Snapshot) -> NodesReply {
-    let Snapshot { at, status } = snapshot;
+    let Snapshot { at, status, .. } = snapshot;
     let in_view = is_in_view(status);
     let nodes = context.config.nodes.iter().filter_map(|configured| {
         let known = status.nodes.iter().find(|node| node.id == configured.id)?;

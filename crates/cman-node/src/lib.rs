@@ -20,7 +20,7 @@ pub use cman_services::{
     PortError, PortEvent, PortRequest, PortSet, Process, Session,
 };
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};
-pub use messages::Refused;
+pub use messages::{PortUnknown, Refused};
 pub use node::Node;
 pub use output::{
     Came, Destination, Event, NodeStatus, Rejected, State, Status, Store, Transmit, ViewEvent,

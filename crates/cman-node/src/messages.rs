@@ -2,7 +2,9 @@
 
 use cman_order::{Message, Refused as Full, Stats as StreamStats};
 use cman_proto::event::Deliver;
-use cman_services::{ClientError, ClientRequest, GroupName, Out, Process, Session, ViewInfo};
+use cman_services::{
+    ClientError, ClientRequest, GroupName, Out, PortSet, Process, Session, ViewInfo,
+};
 use cman_types::{Instant, NodeId, View};
 
 use crate::{node::Node, output::Event};
@@ -16,6 +18,20 @@ pub enum Refused {
     /// What the service says of which it is asked.
     #[error(transparent)]
     Client(#[from] ClientError),
+}
+
+/// Why it is not known whether a node has bound a port.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum PortUnknown {
+    /// The node is not configured.
+    #[error("there is no node {0} in the configuration")]
+    NoNode(NodeId),
+    /// The node is not a member of the view.
+    #[error("node {0} is not a member of the cluster")]
+    NotMember(NodeId),
+    /// The view is new, and the node has not said yet what it has bound.
+    #[error("node {0} has just become a member and has not said yet which ports it has bound")]
+    NotYet(NodeId),
 }
 
 impl Node {
@@ -72,6 +88,35 @@ impl Node {
     /// All groups that have members.
     pub fn groups(&self) -> impl Iterator<Item = (&GroupName, &[Process])> {
         self.services.groups()
+    }
+
+    /// Whether a node, this one if none is named, has bound a port. Of this node it is known as
+    /// soon as its client was answered (PT-12).
+    ///
+    /// # Errors
+    /// When that is not known.
+    pub fn is_bound(&self, node: Option<NodeId>, port: u8) -> Result<bool, PortUnknown> {
+        let Some(node) = node.filter(|node| *node != self.me.node) else {
+            return Ok(self.services.is_bound_here(port));
+        };
+        if !self.setup.peers.iter().any(|peer| peer.id == node) {
+            return Err(PortUnknown::NoNode(node));
+        }
+        if self.engine.view().and_then(|view| view.member_of_node(node)).is_none() {
+            return Err(PortUnknown::NotMember(node));
+        }
+        let ports = self.services.ports(node).ok_or(PortUnknown::NotYet(node))?;
+        Ok(ports.contains(port))
+    }
+
+    /// The ports that this node has bound, ascending; port 0 is always among them.
+    pub fn ports_bound(&self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).filter(|port| self.services.is_bound_here(*port))
+    }
+
+    /// What nodes have bound, of which that is known; for checkers.
+    pub fn all_ports(&self) -> impl Iterator<Item = (NodeId, &PortSet)> {
+        self.services.all_ports()
     }
 
     /// Members of groups on nodes that are no members of the view: none, ever; for checkers.

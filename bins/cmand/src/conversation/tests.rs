@@ -112,7 +112,8 @@ fn answer_all(questions: &Receiver<Action>, status: Option<&cman_node::Status>) 
             }
             Action::Status(answer) => {
                 if let Some(status) = status.cloned() {
-                    let _gone = answer.send(Snapshot { at: Instant::ZERO, status });
+                    let _gone =
+                        answer.send(Snapshot { at: Instant::ZERO, status, ports: vec![0, 11] });
                 }
             }
             _ => {}

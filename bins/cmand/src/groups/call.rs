@@ -2,7 +2,7 @@
 
 use cman_ipc::Reply;
 use cman_services::{ClientRequest, GroupRequest, PortRequest};
-use cman_types::GroupName;
+use cman_types::{GroupName, NodeId};
 use tokio::sync::oneshot;
 
 /// What a call counts for, besides the payload: about what it takes in memory.
@@ -27,6 +27,8 @@ pub(crate) enum What {
     List,
     /// Who is in this group?
     Members(GroupName),
+    /// Has a node, this one if none, bound this port?
+    IsBound(Option<NodeId>, u8),
     /// Something that the node decides.
     Request(ClientRequest),
 }
@@ -35,6 +37,12 @@ impl Call {
     /// Whether the node may have no room for it.
     pub(crate) const fn wants_room(&self) -> bool {
         matches!(self.what, What::Request(_))
+    }
+
+    /// Whether it waits until there is room, also if its client is not patient: clients of the
+    /// classic interface do not know of refusals for want of it (PT-13).
+    pub(crate) const fn is_patient(&self) -> bool {
+        matches!(self.what, What::Request(ClientRequest::Port(_)))
     }
 
     /// What it counts for in the account of its client.

@@ -164,10 +164,11 @@ impl Desk {
         let mut refused = Vec::new();
         while calls < ROW_CALLS.min(*left) && bytes < ROW_BYTES {
             let Some(call) = line.calls.pop_front() else { break };
-            let known_full = line.patient && self.full_since.is_some() && call.wants_room();
+            let patient = line.patient || call.is_patient();
+            let known_full = patient && self.full_since.is_some() && call.wants_room();
             let result =
                 if known_full { Err(Refused::Full) } else { ask(now, session, host, &call.what) };
-            if line.patient && result == Err(Refused::Full) {
+            if patient && result == Err(Refused::Full) {
                 self.full_since.get_or_insert(now);
                 line.calls.push_front(call);
                 full = true;
@@ -283,6 +284,7 @@ fn ask(now: Instant, session: u64, host: &mut impl Host, what: &What) -> Result<
         What::Close => host.close(now, id),
         What::Flush => {}
         What::List => return Ok(host.list()),
+        What::IsBound(node, port) => return Ok(host.is_bound(*node, *port)),
         What::Members(group) => return Ok(Reply::GroupMembers(host.members(group))),
         // Its parts are shared, not copied.
         What::Request(request) => host.ask(now, id, request.clone())?,

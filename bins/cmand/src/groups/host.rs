@@ -4,13 +4,13 @@ use super::listing;
 use cman_ipc::{
     ErrorCode, ErrorReply, GroupConfig, GroupEvent, GroupMessage, Message, Notice, Reply,
 };
-use cman_node::{Node, Refused};
+use cman_node::{Node, PortUnknown, Refused};
 use cman_record::{Record, Recorder};
 use cman_services::{
     ClientError, ClientEvent, ClientRequest, GroupError, GroupEvent as NodeEvent, PortError,
     PortEvent, Session,
 };
-use cman_types::{GroupName, Instant, Process};
+use cman_types::{GroupName, Instant, NodeId, Process};
 use std::sync::{Mutex, PoisonError};
 
 /// What the desk needs of a node.
@@ -29,6 +29,9 @@ pub(crate) trait Host {
 
     /// Who is in a group, ascending.
     fn members(&self, group: &GroupName) -> Vec<Process>;
+
+    /// Whether a node, this one if none, has bound a port, as a reply.
+    fn is_bound(&self, node: Option<NodeId>, port: u8) -> Reply;
 }
 
 /// A node whose inputs are recorded.
@@ -69,6 +72,13 @@ impl Host for Recorded<'_> {
 
     fn members(&self, group: &GroupName) -> Vec<Process> {
         self.node.group_members(group).to_vec()
+    }
+
+    fn is_bound(&self, node: Option<NodeId>, port: u8) -> Reply {
+        match self.node.is_bound(node, port) {
+            Ok(is) => Reply::Is(is),
+            Err(unknown) => Reply::Error(port_unknown(&unknown)),
+        }
     }
 }
 
@@ -119,4 +129,13 @@ pub(crate) fn to_error(refused: &Refused) -> ErrorReply {
         },
     };
     ErrorReply { code, text: refused.to_string(), advice: advice.to_owned() }
+}
+
+fn port_unknown(unknown: &PortUnknown) -> ErrorReply {
+    let (code, advice) = match unknown {
+        PortUnknown::NoNode(_) => (ErrorCode::NotFound, "look at `cman_tool nodes`"),
+        PortUnknown::NotMember(_) => (ErrorCode::NotMember, "wait until it is one"),
+        PortUnknown::NotYet(_) => (ErrorCode::Busy, "try again"),
+    };
+    ErrorReply { code, text: unknown.to_string(), advice: advice.to_owned() }
 }

@@ -42,7 +42,11 @@ impl Session {
     /// latest.
     pub(crate) fn send(&mut self, group: GroupName, payload: Bytes, safe: bool) {
         let request = GroupRequest::Send { group, payload, safe };
-        let what = What::Request(request.into());
+        self.say(What::Request(request.into()));
+    }
+
+    /// The same for whatever nobody waits for.
+    pub(crate) fn say(&mut self, what: What) {
         self.calls.push(Call { what, answer: None });
         if self.calls.len() >= BATCH_CALLS {
             self.flush();

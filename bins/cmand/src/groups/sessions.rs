@@ -6,14 +6,29 @@ use cman_io::clock;
 use cman_ipc::{GroupEvent, Message, hello::Ticket};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
-/// All clients of services, and how to reach them.
+/// All clients, and how to reach those that ask services.
 #[derive(Debug)]
 pub(crate) struct Sessions {
     inbox: Inbox,
     known: Mutex<Known>,
+    /// How many clients there are.
+    connected: AtomicU32,
+}
+
+/// As long as it is there, a client counts as connected.
+#[derive(Debug)]
+pub(crate) struct Connected(Arc<Sessions>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connected.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +44,18 @@ struct Known {
 impl Sessions {
     /// None yet. Their calls go to `inbox`.
     pub(crate) fn new(inbox: Inbox) -> Arc<Self> {
-        Arc::new(Self { inbox, known: Mutex::default() })
+        Arc::new(Self { inbox, known: Mutex::default(), connected: AtomicU32::new(0) })
+    }
+
+    /// A client is there. One that has a connection for calls and one for events is one.
+    pub(crate) fn enter(self: &Arc<Self>) -> Connected {
+        self.connected.fetch_add(1, Ordering::Relaxed);
+        Connected(self.clone())
+    }
+
+    /// How many clients there are.
+    pub(crate) fn connected(&self) -> u32 {
+        self.connected.load(Ordering::Relaxed)
     }
 
     /// A new session whose events go to `outlet`. With `patient`, its calls wait until the node

@@ -61,6 +61,10 @@ impl Host for Alone {
     fn members(&self, _: &GroupName) -> Vec<Process> {
         vec![process(9)]
     }
+
+    fn is_bound(&self, _: Option<NodeId>, port: u8) -> Reply {
+        Reply::Is(port == 11)
+    }
 }
 
 fn process(pid: u32) -> Process {

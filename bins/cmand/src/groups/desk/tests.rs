@@ -48,6 +48,10 @@ impl Host for FakeNode {
     fn members(&self, _: &GroupName) -> Vec<Process> {
         vec![process()]
     }
+
+    fn is_bound(&self, _: Option<NodeId>, port: u8) -> Reply {
+        Reply::Is(port == 11)
+    }
 }
 
 fn process() -> Process {
