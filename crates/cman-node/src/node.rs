@@ -131,7 +131,7 @@ impl Node {
     pub fn handle_stored(&mut self, now: Instant, stored: Stored) {
         self.tell_quorum(now);
         let ceiling = if stored.ok { stored.epoch_ceiling } else { Epoch(0) };
-        self.engine.handle_stored(now, ceiling);
+        self.engine.handle_stored(now, ceiling, stored.ok && stored.removed);
         self.collect(now);
     }
 
@@ -419,7 +419,8 @@ fn refusal_in(notice: &Notice, me: NodeId) -> Option<Refusal> {
         | Notice::CoordinatorLost(_)
         | Notice::Acting(_)
         | Notice::MulticastDead(_)
-        | Notice::AboveCeiling(_) => None,
+        | Notice::AboveCeiling(_)
+        | Notice::VotesStay => None,
     }
 }
 

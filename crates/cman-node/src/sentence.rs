@@ -234,6 +234,10 @@ pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
             "epoch {epoch} is used before it is on disk: the state directory is slow or failing; \
              view changes do not wait for it"
         ),
+        Notice::VotesStay => "this node leaves, but its votes stay expected: the state directory \
+                              did not take the note that it gives them up; see to its disk, start \
+                              the node and leave with `remove` again"
+            .to_owned(),
     };
     (true, text)
 }

@@ -45,6 +45,8 @@ pub struct Engine {
     pub(crate) basis: Basis,
     /// This node left with `remove` and was not readmitted since.
     pub(crate) removed_self: bool,
+    /// The disk surely says that it did.
+    pub(crate) removed_on_disk: bool,
     /// This life has granted in a view that could be quorate.
     pub(crate) took_part: bool,
     /// The newest hello of each node.
@@ -125,6 +127,7 @@ impl Engine {
             votes: ViewVotes::default(),
             basis: Basis::default(),
             removed_self: cfg.removed,
+            removed_on_disk: cfg.removed,
             took_part: false,
             heard: BTreeMap::new(),
             said: None,
@@ -193,10 +196,14 @@ impl Engine {
         self.settle(now);
     }
 
-    /// The disk holds this ceiling now.
-    pub fn handle_stored(&mut self, now: Instant, ceiling: Epoch) {
+    /// The disk holds this ceiling and this removed flag now.
+    pub fn handle_stored(&mut self, now: Instant, ceiling: Epoch, removed: bool) {
         self.wake(now);
         self.epochs.ceiling = self.epochs.ceiling.max(ceiling);
+        self.removed_on_disk = removed;
+        if removed {
+            self.leaving.ask_at(now);
+        }
         self.settle(now);
     }
 
@@ -441,7 +448,9 @@ impl Engine {
     /// Puts the ceiling and the removed flag on disk.
     pub(crate) fn store(&mut self) {
         let epoch_ceiling = self.epochs.asked;
-        self.emit(Event::Store { epoch_ceiling, removed: self.removed_self });
+        let removed = self.removed_self || self.leaving.removes();
+        self.removed_on_disk &= removed;
+        self.emit(Event::Store { epoch_ceiling, removed });
     }
 
     /// No view change waits for a disk; a view's name is unique anyway, by the coordinator's salt.

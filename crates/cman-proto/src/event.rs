@@ -158,6 +158,8 @@ pub enum Notice {
     HeldOff(NodeId, Duration),
     /// The disk does not keep up; epochs go on above the ceiling.
     AboveCeiling(Epoch),
+    /// This node leaves, and does not give up its votes as it was told to: its disk did not note it.
+    VotesStay,
 }
 
 /// What a notice is about: one of a topic and node is given at most every ten seconds.
@@ -170,6 +172,7 @@ pub(crate) enum Topic {
     Refused,
     Refusing,
     Stall,
+    Votes,
 }
 
 impl Notice {
@@ -177,6 +180,7 @@ impl Notice {
         match self {
             Self::Acting(_) => Topic::Acting,
             Self::AboveCeiling(_) => Topic::Ceiling,
+            Self::VotesStay => Topic::Votes,
             Self::CoordinatorLost(_) => Topic::Coordinator,
             Self::MulticastDead(_) => Topic::Multicast,
             Self::Refused(_) => Topic::Refused,

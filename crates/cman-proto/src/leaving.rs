@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use crate::{
     detector::deputies,
     engine::Engine,
-    event::{Event, Fatal},
+    event::{Event, Fatal, Notice},
     phase::{Changes, Phase},
     view_change::Draft,
 };
@@ -55,6 +55,18 @@ impl Leaving {
             }
         }
     }
+
+    /// Whether this node is about to give up its votes.
+    pub(crate) const fn removes(&self) -> bool {
+        matches!(self, Self::Asked { remove: true, .. })
+    }
+
+    /// What it waited for has come: it asks at once.
+    pub(crate) const fn ask_at(&mut self, now: Instant) {
+        if let Self::Asked { resend_at, .. } = self {
+            *resend_at = now;
+        }
+    }
 }
 
 impl Engine {
@@ -87,6 +99,9 @@ impl Engine {
         }
         let deadline = now + self.cfg.timing.token * 2;
         self.leaving = Leaving::Asked { remove, killed_by, deadline, resend_at: now };
+        if remove && !self.removed_on_disk {
+            self.store();
+        }
     }
 
     fn add_victim(&mut self, now: Instant, target: MemberId, by: NodeId) {
@@ -126,10 +141,15 @@ impl Engine {
             (Phase::Candidate(_), _) | (_, None) => true,
             _ => false,
         };
+        //
+        let noted = !remove || self.removed_on_disk;
+        if over && !noted {
+            self.notice(now, self.me().node, Notice::VotesStay);
+        }
         if over || alone {
             self.depart(remove);
             self.end_leaving();
-        } else if self.is_working() {
+        } else if noted && self.is_working() {
             self.send_leave(now, remove);
         }
     }
@@ -186,10 +206,7 @@ impl Engine {
     pub(crate) fn depart(&mut self, remove: bool) {
         self.lease.drop_lease();
         self.votes.eligible = false;
-        if remove && !self.removed_self {
-            self.removed_self = true;
-            self.store();
-        }
+        self.removed_self |= remove;
     }
 
     /// The end. What is still queued is lost; clients learn of it by the event. R-44m.

@@ -359,8 +359,10 @@ impl World {
             let Some(output) = Arc::make_mut(engine).poll_output() else { return };
             match output {
                 Output::Send { to, frame } => self.route(place, to, &frame, road),
-                Output::Event(Event::Store { epoch_ceiling, .. }) => {
-                    self.tell(place, |engine, now| engine.handle_stored(now, epoch_ceiling));
+                Output::Event(Event::Store { epoch_ceiling, removed }) => {
+                    self.tell(place, |engine, now| {
+                        engine.handle_stored(now, epoch_ceiling, removed);
+                    });
                 }
                 Output::Event(event) => {
                     if let Some(deed) = Deed::of(&event) {

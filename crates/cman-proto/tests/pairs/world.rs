@@ -149,9 +149,9 @@ impl Pairs {
         while let Some(output) = self.nodes[at].engine.poll_output() {
             match output {
                 Output::Send { to, frame } => self.route(at, to, &frame),
-                Output::Event(Event::Store { epoch_ceiling, .. }) => {
+                Output::Event(Event::Store { epoch_ceiling, removed }) => {
                     self.nodes[at].ceiling = epoch_ceiling;
-                    self.nodes[at].engine.handle_stored(self.now, epoch_ceiling);
+                    self.nodes[at].engine.handle_stored(self.now, epoch_ceiling, removed);
                 }
                 Output::Event(Event::Deliver(deliver)) => {
                     let number = deliver.payload.as_ref().try_into().unwrap();

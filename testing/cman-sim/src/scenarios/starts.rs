@@ -15,6 +15,7 @@ use crate::{
     cluster::Cluster,
     disk::Mood,
     network::Quality,
+    stories::members::heavy,
     swarm::{become_whole, stay_quiet},
     violation::Check,
     world::World,
@@ -82,6 +83,13 @@ pub(super) fn all() -> Vec<Scenario> {
         "nodes leave with remove until two of five suffice; then they come back",
         Cluster::plain(5),
         |world, _| remove_and_return(world),
+    ));
+    //
+    all.push(Scenario::new(
+        "remove-while-the-disk-hangs",
+        "a heavy node leaves with remove, and its disk does not note it: its votes stay expected",
+        heavy(),
+        |world, _| remove_unwritten(world),
     ));
     //
     all.push(Scenario::new(
@@ -206,6 +214,36 @@ fn remove_and_return(world: &mut World) -> Check {
     let within = token(world) * 6;
     wait_together(world, within, &[0, 1, 2, 3, 4])?;
     until(world, within, "all are quorate again", |world| all_claim(world, &[0, 1, 2, 3, 4]))
+}
+
+/// Seed 19643. If its votes were taken off all the same, those who stay would be quorate without
+/// it; and it with any node that has just started, because neither would know.
+fn remove_unwritten(world: &mut World) -> Check {
+    let (heavy, voter, rest) = (0, 1, [2, 3, 4]);
+    settle(world)?;
+    world.hosts[heavy].disk.set_mood(Mood::Hangs);
+    let answer = world.command(heavy, Command::Leave { remove: true });
+    expect(world, answer.is_ok(), format!("refused: {answer:?}"))?;
+    let within = token(world) * 4;
+    wait_together(world, within, &[1, 2, 3, 4])?;
+    world.hosts[heavy].disk.set_mood(Mood::Works(crate::disk::USUAL_LATENCY));
+    world.crash(voter);
+    super::stage::split(world, &rest);
+    world.start(heavy);
+    world.start(voter);
+    until(world, within, "they are quorate", |world| all_claim(world, &[heavy, voter]))?;
+    let others = rest.iter().any(|&host| world.hosts[host].claims(world.now));
+    expect(world, !others, "nobody else is")?;
+    heal(world)?;
+    world.run_for(within)?;
+    // A disk that works notes it before anybody else does.
+    let answer = world.command(heavy, Command::Leave { remove: true });
+    expect(world, answer.is_ok(), format!("refused: {answer:?}"))?;
+    let rest = [1, 2, 3, 4];
+    wait_together(world, LEAVE_WITHIN, &rest)?;
+    let noted = world.hosts[heavy].disk.content().is_some_and(|content| content.removed);
+    expect(world, noted, "the disk remembers")?;
+    until(world, within, "its votes are not expected", |world| all_claim(world, &rest))
 }
 
 fn disk_stalled(world: &mut World) -> Check {
