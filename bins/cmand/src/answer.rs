@@ -1,6 +1,6 @@
 //! Requests and their answers.
 
-use crate::{context::Context, engine::AskError, present};
+use crate::{context::Context, engine::AskError, present, voting};
 use cman_ipc::{
     Channel, ErrorCode, ErrorReply, Reply, Request,
     reply::{CHUNK_MAX, LogsChunk, RecorderChunk},
@@ -26,6 +26,13 @@ pub(crate) async fn answer(context: &Context, request: Request) -> Vec<Reply> {
             Ok(snapshot) => Reply::Version(present::version(context, &snapshot)),
             Err(error) => Reply::Error(no_answer(error)),
         }],
+        Request::Classic(request) => match voting::answer(context, &request).await {
+            Some(reply) => vec![reply],
+            None => {
+                let kind = cman_ipc::Message::Request(Request::Classic(request)).kind();
+                vec![Reply::Error(unsupported(kind))]
+            }
+        },
         other => vec![Reply::Error(unsupported(cman_ipc::Message::Request(other).kind()))],
     }
 }
@@ -34,7 +41,7 @@ async fn kill(context: &Context, command: Command) -> Reply {
     match context.engine.command(command).await {
         Ok(Ok(())) => Reply::Done,
         // It says itself what to look at.
-        Ok(Err(why)) => refused(ErrorCode::Refused, why, ""),
+        Ok(Err(why)) => refused(ErrorCode::Refused, why.to_string(), ""),
         Err(error) => Reply::Error(no_answer(error)),
     }
 }
@@ -50,12 +57,12 @@ async fn leave(context: &Context, remove: bool, force: bool) -> Reply {
             context.engine.stop();
             Reply::Done
         }
-        Ok(Err(why)) => refused(ErrorCode::Busy, why, "try again, or use force"),
+        Ok(Err(why)) => refused(ErrorCode::Busy, why.to_string(), "try again, or use force"),
         Err(error) => Reply::Error(no_answer(error)),
     }
 }
 
-fn refused(code: ErrorCode, text: String, advice: &str) -> Reply {
+pub(crate) fn refused(code: ErrorCode, text: String, advice: &str) -> Reply {
     Reply::Error(ErrorReply { code, text, advice: advice.to_owned() })
 }
 

@@ -28,6 +28,7 @@ use cman_node::{Node, Stored};
 use cman_record::{Described, Recorder, Witness};
 use rustix::fs::Mode;
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, mpsc::sync_channel},
     thread::JoinHandle,
 };
@@ -124,6 +125,7 @@ fn start(
         waker: engine.waker.clone(),
         actions: queue,
         desk: Desk::new(inbox.clone(), outbox.clone()),
+        amending: BTreeMap::new(),
         progress: engine.progress.clone(),
         wants_realtime: !args.no_realtime,
     }

@@ -1,9 +1,9 @@
 //! The way to the engine thread, for everybody else.
 
 use cman_io::waker::Waker;
-use cman_node::{Command, Event, Status, Stored};
+use cman_node::{AmendError, Command, CommandError, Event, Status, Stored};
 use cman_record::Chunk;
-use cman_types::{Instant, NodeId};
+use cman_types::{Amendment, Instant, NodeId};
 use std::{
     net::SocketAddr,
     sync::{
@@ -21,8 +21,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// What the engine thread is asked between datagrams.
 #[derive(Debug)]
 pub(crate) enum Action {
+    /// Change votes, and say when that is done.
+    Amend { amendment: Amendment, answer: oneshot::Sender<Result<(), AmendError>> },
     /// Do something, and say whether it will be done.
-    Command { command: Command, answer: oneshot::Sender<Result<(), String>> },
+    Command { command: Command, answer: oneshot::Sender<Result<(), CommandError>> },
     /// Hand out the flight recorder.
     Recording(oneshot::Sender<Vec<Chunk>>),
     /// A peer's name has resolved.
@@ -96,8 +98,22 @@ impl Engine {
     }
 
     /// Gives a command; the inner error is the node's refusal.
-    pub(crate) async fn command(&self, command: Command) -> Result<Result<(), String>, AskError> {
+    pub(crate) async fn command(
+        &self,
+        command: Command,
+    ) -> Result<Result<(), CommandError>, AskError> {
         self.ask(|answer| Action::Command { command, answer }).await
+    }
+
+    /// Changes votes, which takes as long as the cluster needs for it; the inner error is why they
+    /// are not changed.
+    pub(crate) async fn amend(
+        &self,
+        amendment: Amendment,
+    ) -> Result<Result<(), AmendError>, AskError> {
+        let (answer, outcome) = oneshot::channel();
+        self.send(Action::Amend { amendment, answer })?;
+        outcome.await.map_err(|_| AskError::Ended)
     }
 
     /// Ends the thread at once, or as soon as it runs again.

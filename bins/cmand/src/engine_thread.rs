@@ -22,14 +22,15 @@ use cman_io::{
     udp::{self, Pending, UdpSockets},
     waker::Waker,
 };
-use cman_node::{Command, Event, Lane, Node};
+use cman_node::{AmendError, Command, CommandError, Event, Lane, Node};
 use cman_record::{Record, Recorder, record::head_of};
-use cman_types::{Incarnation, Instant};
+use cman_types::{Amendment, Incarnation, Instant};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
 };
 use std::{
+    collections::BTreeMap,
     io,
     net::IpAddr,
     sync::{
@@ -75,6 +76,8 @@ pub(crate) struct EngineThread {
     pub(crate) waker: Waker,
     pub(crate) actions: Receiver<Action>,
     pub(crate) desk: Desk,
+    /// Who waits for votes to be changed, by ticket.
+    pub(crate) amending: BTreeMap<u64, oneshot::Sender<Result<(), AmendError>>>,
     pub(crate) progress: Arc<AtomicU64>,
     /// Whether it takes real-time priority where that is allowed.
     pub(crate) wants_realtime: bool,
@@ -264,6 +267,7 @@ impl EngineThread {
         let now = clock::now();
         // Whoever asked may have given up; then the answer is dropped.
         match action {
+            Action::Amend { amendment, answer } => self.amend(now, amendment, answer),
             Action::Command { command, answer } => {
                 let result = self.command(now, command);
                 self.publish_lease();
@@ -292,7 +296,21 @@ impl EngineThread {
         }
     }
 
-    fn command(&mut self, now: Instant, command: Command) -> Result<(), String> {
+    /// Whoever asked is answered by [`Event::Amended`].
+    fn amend(
+        &mut self,
+        now: Instant,
+        amendment: Amendment,
+        answer: oneshot::Sender<Result<(), AmendError>>,
+    ) {
+        let ticket = self.amending.last_key_value().map_or(1, |(last, _)| last.wrapping_add(1));
+        self.amending.insert(ticket, answer);
+        if self.command(now, Command::Amend { ticket, amendment }).is_err() {
+            self.amending.remove(&ticket);
+        }
+    }
+
+    fn command(&mut self, now: Instant, command: Command) -> Result<(), CommandError> {
         self.record(now, &Record::Command(command.clone()));
         let answer = self.node.handle_command(now, command);
         self.record_output(|| Record::answer(&answer));
@@ -331,10 +349,17 @@ impl EngineThread {
                     epoch_ceiling: store.epoch_ceiling,
                     incarnation: self.incarnation,
                     removed: store.removed,
+                    raised: store.raised,
                 }),
                 Event::Client { session, event } => {
                     if let Some(message) = host::to_client(event) {
                         self.desk.tell(session.0, message);
+                    }
+                }
+                Event::Amended { ticket, result } => {
+                    if let Some(answer) = self.amending.remove(&ticket) {
+                        // Whoever asked may have given up.
+                        let _gave_up = answer.send(result);
                     }
                 }
                 Event::Room => {

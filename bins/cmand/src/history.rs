@@ -88,7 +88,9 @@ impl History {
             node::Event::Fatal { refusal, text } => {
                 self.note_refusals(refusal, text).into_iter().map(stamped).collect()
             }
-            node::Event::Deliver(_)
+            node::Event::Amended { .. }
+            | node::Event::Deliver(_)
+            | node::Event::Device { .. }
             | node::Event::Client { .. }
             | node::Event::Left
             | node::Event::Room

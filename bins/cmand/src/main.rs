@@ -57,6 +57,7 @@ mod stream;
 mod subscriber;
 mod systemd;
 mod transmit;
+mod voting;
 mod wall_time;
 mod words;
 

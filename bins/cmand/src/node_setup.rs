@@ -48,6 +48,8 @@ pub(crate) fn setup(prepared: &Prepared) -> Result<Setup, StartError> {
             .filter(|ceiling| *ceiling != Epoch(0)),
         wall_seconds: clock::wall().as_secs(),
         removed: found_state.is_some_and(|state| state.removed),
+        raised: found_state.map_or(Epoch(0), |state| state.raised),
+        device_poll: config.device_poll,
         observe: false,
     })
 }

@@ -49,7 +49,7 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         promise: promise(&status.timing),
         active_subsystems: context.sessions.connected(),
         ports_bound: ports.clone(),
-        quorum_device_votes: None,
+        quorum_device_votes: status.device.as_ref().map(|device| device.votes),
     }
 }
 

@@ -144,6 +144,8 @@ mod tests {
             epoch_ceiling: None,
             wall_seconds: 1,
             removed: false,
+            raised: cman_types::Epoch(0),
+            device_poll: Duration::from_secs(10),
             observe: false,
         };
         Described { release: "1".into(), encrypted: false, key_id: 0, outputs: false, setup }

@@ -196,8 +196,11 @@ impl Service {
             Event::Quorum { quorate: false, text, .. } => tracing::warn!("{text}"),
             Event::Notice { warning: true, text, .. } => tracing::warn!("{text}"),
             Event::Notice { warning: false, text, .. } => tracing::info!("{text}"),
+            Event::Device { alive: true, text } => tracing::info!("{text}"),
+            Event::Device { alive: false, text } => tracing::warn!("{text}"),
             // The engine thread keeps these for itself.
-            Event::Deliver(_)
+            Event::Amended { .. }
+            | Event::Deliver(_)
             | Event::Fatal { .. }
             | Event::Client { .. }
             | Event::Left

@@ -160,7 +160,12 @@ mod tests {
         let (found, first, _) = life(dir.path());
         assert_eq!(found, None);
         let far = Incarnation(first.0 + 1_000_000_000);
-        let kept = StoredState { epoch_ceiling: Epoch(48), incarnation: far, removed: true };
+        let kept = StoredState {
+            epoch_ceiling: Epoch(48),
+            incarnation: far,
+            removed: true,
+            raised: Epoch(40),
+        };
         state::store(dir.path(), &kept).unwrap();
         let (found, next, notes) = life(dir.path());
         assert_eq!(found, Some(kept));

@@ -23,6 +23,11 @@ pub const SHUTDOWN_TIMEOUT_DEFAULT: Duration = Duration::from_millis(5000);
 /// The longest time they can be given.
 pub const SHUTDOWN_TIMEOUT_MAX: Duration = Duration::from_millis(300_000);
 
+/// How often a quorum device must be polled where nothing is said.
+pub const DEVICE_POLL_DEFAULT: Duration = Duration::from_millis(10_000);
+/// The longest time between two polls: a device that is dead for so long is no help.
+pub const DEVICE_POLL_MAX: Duration = Duration::from_millis(300_000);
+
 /// How datagrams for all nodes travel.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Transport {
@@ -65,6 +70,8 @@ pub struct Config {
     /// How long clients have to object when this node is to leave: 1 ms to
     /// [`SHUTDOWN_TIMEOUT_MAX`].
     pub shutdown_timeout: Duration,
+    /// How often the quorum device of this node must be polled: 1 ms to [`DEVICE_POLL_MAX`].
+    pub device_poll: Duration,
 }
 
 /// One configured node.

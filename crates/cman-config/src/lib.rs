@@ -50,8 +50,8 @@ mod value;
 
 pub use code::{Code, Severity};
 pub use config::{
-    Config, NodeConfig, PORT_DEFAULT, SHUTDOWN_TIMEOUT_DEFAULT, SHUTDOWN_TIMEOUT_MAX,
-    TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, Transport,
+    Config, DEVICE_POLL_DEFAULT, DEVICE_POLL_MAX, NodeConfig, PORT_DEFAULT,
+    SHUTDOWN_TIMEOUT_DEFAULT, SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, Transport,
 };
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use overrides::{OverrideError, Overrides};

@@ -6,9 +6,9 @@
 use crate::{
     code::Code,
     config::{
-        CLUSTER_NAME_MAX, Config, NodeConfig, PORT_DEFAULT, SHUTDOWN_TIMEOUT_DEFAULT,
-        SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, Transport, cluster_id_of,
-        is_of_cluster_name,
+        CLUSTER_NAME_MAX, Config, DEVICE_POLL_DEFAULT, DEVICE_POLL_MAX, NodeConfig, PORT_DEFAULT,
+        SHUTDOWN_TIMEOUT_DEFAULT, SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN,
+        Transport, cluster_id_of, is_of_cluster_name,
     },
     diagnostic::Findings,
     rules,
@@ -68,6 +68,7 @@ pub(crate) fn config(root: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<
         encryption: cman.encryption.unwrap_or(true),
         token: token.unwrap_or(TOKEN_DEFAULT),
         shutdown_timeout: cman.shutdown_timeout.unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
+        device_poll: cman.device_poll.unwrap_or(DEVICE_POLL_DEFAULT),
         cluster_name,
     })
 }
@@ -131,6 +132,14 @@ fn token(totem: Node<'_, '_>, findings: &mut Findings<'_>) -> Option<Duration> {
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn device_poll(attribute: &Attribute<'_, '_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    let help = "write the milliseconds within which a quorum device must be polled, such as \
+                quorum_dev_poll=\"10000\", or leave it out for that default";
+    Number { range: 1..=milliseconds(DEVICE_POLL_MAX), unit: " ms", help }
+        .read(attribute, findings)
+        .map(Duration::from_millis)
 }
 
 fn shutdown_timeout(
@@ -238,6 +247,7 @@ fn unreachable_kind(address: IpAddr) -> Option<&'static str> {
 pub(crate) struct Cman<'a, 'input> {
     pub(crate) element: Option<Node<'a, 'input>>,
     pub(crate) cluster_id: Option<u16>,
+    pub(crate) device_poll: Option<Duration>,
     pub(crate) encryption: Option<bool>,
     pub(crate) expected_votes: Option<u32>,
     pub(crate) keyfile: Option<PathBuf>,
@@ -264,6 +274,8 @@ impl<'a, 'input> Cman<'a, 'input> {
             cluster_id: given("cluster_id").and_then(|attribute| {
                 Number { range: 1..=u16::MAX, unit: "", help: id_help }.read(&attribute, findings)
             }),
+            device_poll: given("quorum_dev_poll")
+                .and_then(|attribute| device_poll(&attribute, findings)),
             encryption: given("encryption").and_then(|attribute| {
                 choice(&attribute, &[("on", true), ("off", false)], findings)
             }),

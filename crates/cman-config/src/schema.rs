@@ -120,6 +120,7 @@ pub(crate) static CMAN: Element = Element {
         ("expected_votes", Read),
         ("keyfile", Read),
         ("port", Read),
+        ("quorum_dev_poll", Read),
         ("shutdown_timeout", Read),
         ("transport", Read),
         ("two_node", Read),
@@ -131,10 +132,6 @@ pub(crate) static CMAN: Element = Element {
         ("hash_cluster_id", NoEffect("write the number itself: `cluster_id=\"...\"`")),
         ("max_queued", NoEffect("remove it; queues are bounded by the windows of the protocol")),
         ("nodename", NoEffect("start `cmand --name NODENAME`: the file is the same on every node")),
-        (
-            "quorum_dev_poll",
-            NotUsedYet("there are no quorum devices in this version; it may stay in the file"),
-        ),
         ("upgrading", NoEffect("remove it; versions are negotiated between the nodes")),
     ],
     children: &[

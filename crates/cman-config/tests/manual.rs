@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a manual that cannot be read is a failed test")]
 
 use cman_config::{
-    Code, Config, PORT_DEFAULT, SHUTDOWN_TIMEOUT_DEFAULT, SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT,
-    TOKEN_MAX, TOKEN_MIN, parse,
+    Code, Config, DEVICE_POLL_DEFAULT, DEVICE_POLL_MAX, PORT_DEFAULT, SHUTDOWN_TIMEOUT_DEFAULT,
+    SHUTDOWN_TIMEOUT_MAX, TOKEN_DEFAULT, TOKEN_MAX, TOKEN_MIN, parse,
 };
 use std::{fs, path::Path};
 
@@ -58,6 +58,7 @@ fn the_defaults_are_those_of_the_manual() {
         two_node,
         wait_for_all,
         shutdown_timeout,
+        device_poll,
         ..
     } = parse("cluster.conf", text.as_bytes()).unwrap().config;
     let manual = manual();
@@ -71,6 +72,10 @@ fn the_defaults_are_those_of_the_manual() {
     let (high, default) = (SHUTDOWN_TIMEOUT_MAX.as_millis(), shutdown_timeout.as_millis());
     let sentence =
         format!("from 1 to {high} milliseconds.\n  Default: {default}. *Why:* a program");
+    assert!(manual.contains(&sentence), "{sentence}");
+    assert_eq!(device_poll, DEVICE_POLL_DEFAULT);
+    let (high, default) = (DEVICE_POLL_MAX.as_millis(), device_poll.as_millis());
+    let sentence = format!("from 1 to {high} milliseconds.\n  Default: {default}. *Why:* a device");
     assert!(manual.contains(&sentence), "{sentence}");
     assert_eq!((encryption, two_node, wait_for_all), (true, false, false));
 }

@@ -138,7 +138,8 @@ mod tests {
     use std::sync::mpsc::channel;
 
     fn state(epoch: u64) -> StoredState {
-        StoredState { epoch_ceiling: Epoch(epoch), incarnation: Incarnation(1), removed: false }
+        let incarnation = Incarnation(1);
+        StoredState { epoch_ceiling: Epoch(epoch), incarnation, ..StoredState::default() }
     }
 
     #[test]

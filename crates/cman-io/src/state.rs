@@ -6,6 +6,7 @@
 //! epoch_ceiling 32
 //! incarnation 1763821000123
 //! removed no
+//! raised 0
 //! checksum 5d3f0c1a
 //! ```
 //!
@@ -40,6 +41,9 @@ pub struct StoredState {
     pub incarnation: Incarnation,
     /// Whether the node left with `remove` and was in no quorate view since.
     pub removed: bool,
+    /// Epoch of the newest votes known to this node that were more than the configuration gives; 0
+    /// if there are none.
+    pub raised: Epoch,
 }
 
 /// Why the state cannot be read or written.
@@ -123,11 +127,11 @@ fn replace(dir: &Path, path: &Path, text: &str) -> io::Result<()> {
 
 impl StoredState {
     fn to_text(self) -> String {
-        let Self { epoch_ceiling, incarnation, removed } = self;
+        let Self { epoch_ceiling, incarnation, removed, raised } = self;
         let removed = if removed { "yes" } else { "no" };
         let mut text = format!(
             "{TITLE}\nversion 1\nepoch_ceiling {epoch_ceiling}\nincarnation {incarnation}\n\
-             removed {removed}\n"
+             removed {removed}\nraised {raised}\n"
         );
         let checksum = crc32fast::hash(text.as_bytes());
         // Writing to a string cannot fail.
@@ -150,20 +154,18 @@ impl StoredState {
             _ => return Err("`removed` is neither yes nor no"),
         };
         Ok(Self {
-            epoch_ceiling: epoch(body)?,
+            epoch_ceiling: epoch(body, "epoch_ceiling")
+                .ok_or("it has no `epoch_ceiling` that is possible")?,
             incarnation: Incarnation(field(body, "incarnation").ok_or("it has no `incarnation`")?),
             removed,
+            raised: epoch(body, "raised").unwrap_or_default(),
         })
     }
 }
 
 /// An epoch that no node would believe was not reached in good faith.
-fn epoch(body: &str) -> Result<Epoch, &'static str> {
-    let epoch = Epoch(field(body, "epoch_ceiling").ok_or("it has no `epoch_ceiling`")?);
-    if epoch > Epoch::MAX {
-        return Err("its `epoch_ceiling` is beyond all that are possible");
-    }
-    Ok(epoch)
+fn epoch(body: &str, name: &str) -> Option<Epoch> {
+    field(body, name).map(Epoch).filter(|epoch| *epoch <= Epoch::MAX)
 }
 
 fn field<T: FromStr>(text: &str, name: &str) -> Option<T> {
@@ -181,6 +183,7 @@ mod tests {
         epoch_ceiling: Epoch(48),
         incarnation: Incarnation(1_763_821_000_123),
         removed: true,
+        raised: Epoch(40),
     };
 
     #[test]

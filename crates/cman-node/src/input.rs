@@ -1,6 +1,6 @@
 //! What a node is told.
 
-use cman_types::{Epoch, Incarnation, NodeId, Salt};
+use cman_types::{Amendment, Epoch, Incarnation, NodeId, Salt};
 use core::{net::SocketAddr, time::Duration};
 
 /// Which of the two ports a datagram uses: floods of data neither delay beats nor make them look
@@ -84,6 +84,11 @@ pub struct Setup {
     pub wall_seconds: u64,
     /// Whether this node left with `remove` in a former life and was not readmitted since.
     pub removed: bool,
+    /// Epoch of the newest basis, known to a former life, in which nodes had more votes than
+    /// configured; 0 if there was none.
+    pub raised: Epoch,
+    /// How often a quorum device must be polled.
+    pub device_poll: Duration,
     /// Whether every delivery and every transition is told as an event: for checkers.
     pub observe: bool,
 }
@@ -103,6 +108,28 @@ pub enum Command {
     Kill {
         /// Whom.
         node: NodeId,
+    },
+    /// Change votes while the cluster runs. [`Event::Amended`](crate::Event::Amended) tells the
+    /// outcome, after any time.
+    Amend {
+        /// By which the outcome is told.
+        ticket: u64,
+        /// What shall be counted.
+        amendment: Amendment,
+    },
+    /// Make the quorum device of this node known.
+    DeviceRegister {
+        /// Its name.
+        name: Vec<u8>,
+        /// What it adds while it lives.
+        votes: u32,
+    },
+    /// Forget the quorum device.
+    DeviceUnregister,
+    /// The quorum device lives, or is dead from now on.
+    DevicePoll {
+        /// Whether it lives.
+        available: bool,
     },
     /// A peer's name resolved after all.
     Resolved {

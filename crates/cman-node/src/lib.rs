@@ -4,6 +4,7 @@
 //! simulator drive the same code. See [`node::Node`] for the caller's contract.
 #![forbid(unsafe_code)]
 
+pub mod counting;
 pub mod gate;
 pub mod input;
 pub mod messages;
@@ -14,14 +15,16 @@ mod status;
 
 pub use cman_order::{Message, Refused as Full, Stats as StreamStats};
 pub use cman_proto::event::{Deliver, Refusal};
-pub use cman_quorum::Timing;
+pub use cman_quorum::{AmendError, DeviceError, Timing};
 pub use cman_services::{
     ClientError, ClientEvent, ClientRequest, GroupError, GroupEvent, GroupName, GroupRequest,
     PortError, PortEvent, PortRequest, PortSet, Process, Session,
 };
+pub use counting::CommandError;
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};
 pub use messages::{PortUnknown, Refused};
 pub use node::Node;
 pub use output::{
-    Came, Destination, Event, NodeStatus, Rejected, State, Status, Store, Transmit, ViewEvent,
+    Came, Destination, DeviceStatus, Event, NodeStatus, Rejected, State, Status, Store, Transmit,
+    ViewEvent,
 };

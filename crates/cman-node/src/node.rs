@@ -5,7 +5,7 @@ use cman_proto::{
     Config, Engine, Via,
     event::{Event as Said, Fatal, Notice, Refusal, To},
 };
-use cman_quorum::{Timing, ViewVotes, VoteRules};
+use cman_quorum::{DeviceWatch, Timing, ViewVotes, VoteRules};
 use cman_services::Services;
 use cman_types::{Epoch, Instant, Member, MemberId, NodeId, Prng, View};
 use cman_wire::{
@@ -16,6 +16,7 @@ use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::{
+    counting::CommandError,
     gate::{self, Gate, GateSetup, Heard, Stranger, StrangerKind, StrangerNotice},
     input::{Command, Lane, Setup, Stored},
     output::{Came, Destination, Event, Store, Transmit, ViewEvent},
@@ -53,6 +54,9 @@ pub struct Node {
     transmits: VecDeque<Transmit>,
     pub(crate) events: VecDeque<Event>,
     told_quorate: bool,
+    pub(crate) device: DeviceWatch,
+    /// Whether it was told that the quorum device lives.
+    pub(crate) told_device: bool,
 }
 
 impl Node {
@@ -82,6 +86,8 @@ impl Node {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             told_quorate: false,
+            device: DeviceWatch::new(setup.device_poll),
+            told_device: false,
             setup,
         };
         node.collect(now);
@@ -121,6 +127,7 @@ impl Node {
         self.tell_quorum(now);
         self.gate.handle_timeout(now);
         self.engine.handle_timeout(now);
+        self.watch_device(now);
         if self.services.due() <= now {
             self.services.on_timeout(now);
         }
@@ -139,14 +146,21 @@ impl Node {
     ///
     /// # Errors
     /// The command cannot be carried out now; nothing has changed.
-    pub fn handle_command(&mut self, now: Instant, command: Command) -> Result<(), String> {
+    pub fn handle_command(&mut self, now: Instant, command: Command) -> Result<(), CommandError> {
         self.tell_quorum(now);
         let answer = match command {
             Command::Leave { remove } => {
                 self.engine.leave(now, remove);
                 Ok(())
             }
-            Command::Kill { node } => self.engine.kill(now, node),
+            Command::Kill { node } => self.engine.kill(now, node).map_err(CommandError::Refused),
+            Command::Amend { ticket, amendment } => {
+                self.engine.amend(now, ticket, amendment);
+                Ok(())
+            }
+            Command::DeviceRegister { name, votes } => Ok(self.register_device(name, votes)?),
+            Command::DeviceUnregister => Ok(self.device.unregister()?),
+            Command::DevicePoll { available } => Ok(self.poll_device(now, available)?),
             Command::Resolved { node, address } => {
                 self.configured.insert(node, address);
                 Ok(())
@@ -169,7 +183,8 @@ impl Node {
     /// When to call [`Node::handle_timeout`] at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let mut due = self.engine.poll_timeout().min(self.services.due());
+        let services = self.services.due().min(self.device.due());
+        let mut due = self.engine.poll_timeout().min(services);
         if let Some(gate) = self.gate.poll_timeout() {
             due = due.min(gate);
         }
@@ -308,8 +323,10 @@ impl Node {
                     self.gate.vouch(now, member);
                 }
             }
-            Said::Store { epoch_ceiling, removed } => {
-                self.events.push_back(Event::Store(Store { epoch_ceiling, removed }));
+            Said::Amended { ticket, result } => self.tell_amended(ticket, result),
+            Said::Store { epoch_ceiling, removed, raised } => {
+                let store = Store { epoch_ceiling, removed, raised };
+                self.events.push_back(Event::Store(store));
             }
             Said::Fatal(fatal) => {
                 let (text, refusal) = match fatal {
@@ -442,6 +459,7 @@ fn config_of(setup: &Setup, me: MemberId, seed: u64) -> Config {
         // the clock stepped back too.
         epoch_floor: stored.max(Epoch(setup.wall_seconds)),
         removed: setup.removed,
+        raised: setup.raised,
         room: gate::ROOM - cman_wire::DATA_HEAD,
         seed,
     }

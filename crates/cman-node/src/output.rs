@@ -1,6 +1,7 @@
 //! What a node says: datagrams, events, wishes for the disk, and its state for tools.
 
 use cman_proto::event::{Deliver, Refusal};
+use cman_quorum::AmendError;
 use cman_services::{ClientEvent, Session};
 use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::frame::Reason;
@@ -107,6 +108,21 @@ pub enum Event {
     /// What comes before the next view was not known to be held by all members of the last one;
     /// these go on together. Only told to observers.
     Transitional(Vec<NodeId>),
+    /// What became of an amendment ([`Command::Amend`](crate::Command::Amend)).
+    Amended {
+        /// Which.
+        ticket: u64,
+        /// In force, or refused.
+        result: Result<(), AmendError>,
+    },
+    /// The quorum device of this node lives from now on, or is dead. What is needed for quorum is
+    /// counted anew.
+    Device {
+        /// Whether it lives.
+        alive: bool,
+        /// One sentence for the operator.
+        text: String,
+    },
     /// Put this on disk, off the engine's thread, and answer with `handle_stored`.
     Store(Store),
 }
@@ -118,6 +134,8 @@ pub struct Store {
     pub epoch_ceiling: Epoch,
     /// Whether this node has left with `remove`.
     pub removed: bool,
+    /// Epoch of the newest basis in which nodes have more votes than configured; 0: none.
+    pub raised: Epoch,
 }
 
 /// What a node is doing.
@@ -176,6 +194,17 @@ pub struct NodeStatus {
     pub heard_at: Option<Instant>,
 }
 
+/// The quorum device of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DeviceStatus {
+    /// What it was registered as.
+    pub name: Vec<u8>,
+    /// What it adds while it lives.
+    pub votes: u32,
+    /// Whether it does.
+    pub alive: bool,
+}
+
 /// A node's state for tools and checkers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Status {
@@ -209,6 +238,8 @@ pub struct Status {
     pub removed: Vec<NodeId>,
     /// All configured nodes.
     pub nodes: Vec<NodeStatus>,
+    /// The quorum device of this node.
+    pub device: Option<DeviceStatus>,
     /// Refused datagrams.
     pub rejected: Rejected,
     /// How often this node's own timers fired late by more than a beat.

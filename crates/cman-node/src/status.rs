@@ -32,6 +32,7 @@ impl Node {
             why_quorate: sentence::why(&self.standing(quorate)),
             removed: engine.removed().iter().collect(),
             nodes: self.setup.peers.iter().map(|peer| self.node_status(now, peer.id)).collect(),
+            device: self.device_status(),
             rejected: self.gate.rejected(),
             stalls: engine.stalls(),
             wire_version: engine.wire_version(),
@@ -77,7 +78,7 @@ impl Node {
         let incarnation = if own { Some(self.me.incarnation) } else { self.newest_life(node) };
         NodeStatus {
             id: node,
-            votes: self.setup.peers.iter().find(|peer| peer.id == node).map_or(0, |p| p.votes),
+            votes: engine.votes_of(node),
             member,
             incarnation: member.map(|id| id.incarnation).or(incarnation),
             address,

@@ -4,7 +4,7 @@
 
 use cman_crypto::Plain;
 use cman_node::{Command, Destination, Event, Lane, Node, Peer, Setup, Stored, WIRE_VERSIONS};
-use cman_types::{Incarnation, Instant, NodeId, Salt};
+use cman_types::{Epoch, Incarnation, Instant, NodeId, Salt};
 use core::{net::SocketAddr, time::Duration};
 use std::collections::BTreeMap;
 
@@ -70,6 +70,8 @@ impl Bus {
             epoch_ceiling: None,
             wall_seconds: 1_700_000_000,
             removed: false,
+            raised: Epoch(0),
+            device_poll: Duration::from_secs(10),
             observe: false,
         };
         let node = Node::new(self.now, setup, Box::new(Plain::new("test")));

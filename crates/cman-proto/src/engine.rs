@@ -1,7 +1,7 @@
 //! The engine: composes the machines.
 
 use cman_order::Queue;
-use cman_quorum::{HubBook, MemberLease, Timing, ViewVotes};
+use cman_quorum::{Agreed, HubBook, MemberLease, Timing, ViewVotes, VoteRules};
 use cman_types::{Basis, Epoch, Instant, Member, MemberId, NodeId, NodeSet, Prng, View, ViewId};
 use cman_wire::{Frame, frame::Hello};
 use core::{net::SocketAddr, time::Duration};
@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
     admission::{hold::Holds, wishes::Wishes},
+    amending::Amending,
     config::Config,
     detector::{relay::Routes, stall::Stall},
     event::{Event, Notice, Output, To, Topic, Via},
@@ -42,7 +43,18 @@ pub struct Engine {
     pub(crate) lease: MemberLease,
     pub(crate) book: HubBook,
     pub(crate) votes: ViewVotes,
+    /// What its members agreed on, and what is counted by.
+    pub(crate) agreed: Agreed,
     pub(crate) basis: Basis,
+    /// The configured rules with what the basis changes.
+    pub(crate) rules: VoteRules,
+    /// Votes of this node's own quorum device, while it lives.
+    pub(crate) device: u32,
+    pub(crate) amending: Amending,
+    /// There are nodes whose state must not be merged with ours.
+    pub(crate) disallowed: bool,
+    /// Epoch of the newest basis in which nodes had more votes than configured, as on disk.
+    pub(crate) raised_at: Epoch,
     /// This node left with `remove` and was not readmitted since.
     pub(crate) removed_self: bool,
     /// The disk surely says that it did.
@@ -125,7 +137,13 @@ impl Engine {
             lease: MemberLease::new(now, &timing),
             book: HubBook::default(),
             votes: ViewVotes::default(),
+            agreed: Agreed::default(),
             basis: Basis::default(),
+            rules: cfg.rules.clone(),
+            device: 0,
+            amending: Amending::default(),
+            disallowed: false,
+            raised_at: cfg.raised,
             removed_self: cfg.removed,
             removed_on_disk: cfg.removed,
             took_part: false,
@@ -190,6 +208,7 @@ impl Engine {
             Phase::Ended => {}
         }
         self.tick_leaving(now);
+        self.tick_amending(now);
         self.routes.expire(now.before(self.cfg.timing.token));
         self.tick_stream(now);
         self.watch_disk(now);
@@ -450,7 +469,8 @@ impl Engine {
         let epoch_ceiling = self.epochs.asked;
         let removed = self.removed_self || self.leaving.removes();
         self.removed_on_disk &= removed;
-        self.emit(Event::Store { epoch_ceiling, removed });
+        let raised = self.raised_at;
+        self.emit(Event::Store { epoch_ceiling, removed, raised });
     }
 
     /// No view change waits for a disk; a view's name is unique anyway, by the coordinator's salt.
@@ -527,7 +547,8 @@ impl Engine {
             Phase::Ended => Instant::FAR,
         };
         let stream = if self.batch { now } else { self.messages.due() };
-        self.due = due.min(self.leaving.due()).min(stream).max(now);
+        let asked = self.leaving.due().min(self.amending.due());
+        self.due = due.min(asked).min(stream).max(now);
     }
 
     pub(crate) fn dispatch_relayed(
@@ -570,6 +591,7 @@ impl Engine {
             Frame::Gone(gone) => self.on_gone(now, from, &gone),
             Frame::Kill(kill) => self.on_kill(now, from, &kill),
             Frame::PutOut(put_out) => self.on_put_out(now, &put_out),
+            Frame::Amend(amend) => self.on_amend(now, from, &amend),
             // Answered by the gate in front of the engine.
             Frame::Challenge(_) | Frame::Answer(_) => {}
             Frame::Data(_) | Frame::Order(_) | Frame::Ask(_) | Frame::Ack(_) => {

@@ -1,6 +1,7 @@
 //! What the engine says.
 
 use bytes::Bytes;
+use cman_quorum::AmendError;
 use cman_types::{Epoch, Member, MemberId, NodeId, View, ViewId};
 use cman_wire::{
     Frame,
@@ -64,6 +65,15 @@ pub enum Event {
         epoch_ceiling: Epoch,
         /// Whether this node has left with `remove`.
         removed: bool,
+        /// Epoch of the newest basis in which nodes have more votes than configured; 0 for none.
+        raised: Epoch,
+    },
+    /// What became of an amendment that was asked for on this node.
+    Amended {
+        /// Which.
+        ticket: u64,
+        /// In force, or refused.
+        result: Result<(), AmendError>,
     },
     /// The node must stop.
     Fatal(Fatal),

@@ -188,8 +188,8 @@ impl Engine {
             members: view.members.clone(),
             removing: if leave.remove { departing.clone() } else { NodeSet::new() },
             departing,
-            gone: Vec::new(),
             changes,
+            ..Draft::default()
         };
         self.start_ballot(now, draft);
     }
@@ -197,7 +197,7 @@ impl Engine {
     /// Whether somebody who was left out may still hold a lease. Then no votes are taken off what
     /// is expected: with fewer expected, a majority could form that shares nobody with the one
     /// that the lease rests on. R-146.
-    fn leases_may_be_out(&self, now: Instant) -> bool {
+    pub(crate) fn leases_may_be_out(&self, now: Instant) -> bool {
         self.parted_at.is_some_and(|at| now < at + self.cfg.timing.lease)
     }
 

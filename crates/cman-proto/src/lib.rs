@@ -7,6 +7,7 @@
 //! | `phase` | candidate, normal, frozen |
 //! | `detector` | beats of hubs and members, relays, own stalls |
 //! | `view_change` | propose, flush, recover, install |
+//! | `amending` | votes that are changed while the cluster runs |
 //! | `messages` | the ordered stream of the view, and what is handed to it |
 //! | `admission` | hello, probe, refuse, hold off; who proposes when nobody coordinates |
 //! | [`event`] | what the engine says |
@@ -18,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod amending;
 pub mod config;
 mod detector;
 pub mod engine;

@@ -19,8 +19,10 @@ pub struct VoteRules {
 /// What a view has and needs.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct ViewVotes {
-    /// Votes of all members.
+    /// Votes of all members, and of this node's quorum device.
     pub present: u32,
+    /// Those of this node's quorum device.
+    pub device: u32,
     /// Votes expected, now that the removed among the members count again.
     pub expected: u32,
     /// Votes needed for quorum, as told to people: `quorum.known`, or `quorum.all` where only that
@@ -37,6 +39,8 @@ pub struct ViewVotes {
     pub fresh: NodeSet,
     /// Whether the first quorum still waits for all nodes.
     pub waiting_for_all: bool,
+    /// Whether somebody may have more votes than any member knows, and may act elsewhere.
+    pub forgotten: bool,
     /// Whether the view can be quorate at all. It is once enough members granted a lease.
     pub eligible: bool,
 }
@@ -85,6 +89,21 @@ impl Tally {
     }
 }
 
+/// What the members of a view agreed on in the view change, and count votes on.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Agreed {
+    /// All members.
+    pub members: NodeSet,
+    /// What was decided before.
+    pub basis: Basis,
+    /// Members that say of themselves that they were removed.
+    pub not_readmitted: NodeSet,
+    /// Members whose life has not taken part in quorum yet.
+    pub fresh: NodeSet,
+    /// Whether former lives of members knew of more votes of somebody, and no member does.
+    pub forgotten: bool,
+}
+
 impl VoteRules {
     /// Votes of one node; nothing for one that is not configured.
     #[must_use]
@@ -97,45 +116,54 @@ impl VoteRules {
         nodes.fold(0, |sum, node| sum.saturating_add(self.votes_of(node)))
     }
 
+    /// Votes of all nodes.
+    pub(crate) fn total(&self) -> u32 {
+        self.sum(self.votes.keys().copied())
+    }
+
     /// Votes expected when `removed` have given up theirs.
     #[must_use]
     pub fn expected_without(&self, removed: &NodeSet) -> u32 {
         self.expected_votes.saturating_sub(self.sum(removed.iter())).max(1)
     }
 
-    /// What a view of `members` has and needs. `basis` is the one its members agreed on in the
-    /// view change; `not_readmitted` are members that say of themselves that they were removed,
-    /// `fresh` those whose life has not taken part in quorum yet.
+    /// What a view has and needs. `device`: votes of this node's own quorum device, which are
+    /// nobody else's.
     #[must_use]
-    pub fn decide(
-        &self,
-        members: &NodeSet,
-        basis: &Basis,
-        not_readmitted: &NodeSet,
-        fresh: &NodeSet,
-    ) -> ViewVotes {
+    pub fn decide(&self, agreed: &Agreed, device: u32) -> ViewVotes {
+        let Agreed { members, basis, not_readmitted, fresh, forgotten } = agreed;
+        let rules = self.amended(&basis.amended);
         let mut removed_before = basis.removed.clone();
         removed_before.extend(not_readmitted.iter());
         let returning: NodeSet =
             members.iter().filter(|&node| removed_before.contains(node)).collect();
         let tally = |nodes: &mut dyn Iterator<Item = NodeId>| {
             let mut tally = Tally::default();
-            nodes.for_each(|node| tally.add(self.votes_of(node), fresh.contains(node)));
+            tally.add(device, false);
+            nodes.for_each(|node| tally.add(rules.votes_of(node), fresh.contains(node)));
             tally
         };
         let now = tally(&mut members.iter());
         let old = tally(&mut members.iter().filter(|&node| !returning.contains(node)));
-        let expected = self.expected_without(&without(&removed_before, members));
-        let all = self.majority(self.expected_votes, now.all);
+        let removed = without(&removed_before, members);
+        let expected = rules.expected_without(&removed);
+        let at_most = |removed: &NodeSet| {
+            let highest = basis.amended.highest.saturating_sub(rules.sum(removed.iter()));
+            highest.max(rules.expected_without(removed))
+        };
+        let all = self.majority(self.unlowered(&basis.amended), now.all);
         let threshold =
             |expected, present| Threshold { known: self.majority(expected, present), all };
-        let quorum = threshold(expected, now.all);
-        let before = threshold(self.expected_without(&removed_before), old.all);
+        let quorum = threshold(at_most(&removed), now.all);
+        let before = threshold(at_most(&removed_before), old.all);
         let all_here =
             self.votes.keys().all(|&node| members.contains(node) || removed_before.contains(node));
         let waiting_for_all = self.wait_for_all && !basis.all_seen && !all_here;
+        let forgotten = *forgotten && !all_here;
+        let enough = now.reaches(&quorum) && old.reaches(&before);
         ViewVotes {
             present: now.all,
+            device,
             expected,
             needed: if now.known >= quorum.known { quorum.known } else { all },
             quorum,
@@ -143,20 +171,26 @@ impl VoteRules {
             returning,
             fresh: fresh.clone(),
             waiting_for_all,
-            eligible: now.reaches(&quorum) && old.reaches(&before) && !waiting_for_all,
+            forgotten,
+            eligible: enough && !waiting_for_all && !forgotten,
         }
     }
 
-    /// The basis that holds in a view of `members` installed on `basis`.
+    /// The basis that holds in a view installed on what its members agreed on.
     #[must_use]
-    pub fn basis_after(&self, members: &NodeSet, basis: &Basis) -> Basis {
+    pub fn basis_after(&self, agreed: &Agreed) -> Basis {
+        let Agreed { members, basis, .. } = agreed;
         let all_here =
             self.votes.keys().all(|&node| members.contains(node) || basis.removed.contains(node));
-        Basis {
-            epoch: basis.epoch,
-            removed: without(&basis.removed, members),
-            all_seen: basis.all_seen || all_here,
+        let rules = self.amended(&basis.amended);
+        let removed = without(&basis.removed, members);
+        let mut amended = basis.amended.clone();
+        let present = rules.sum(members.iter());
+        if present > rules.expected_without(&removed) && !self.two_node {
+            let with_removed = present.saturating_add(rules.sum(removed.iter()));
+            amended.highest = amended.highest.max(with_removed);
         }
+        Basis { epoch: basis.epoch, removed, all_seen: basis.all_seen || all_here, amended }
     }
 
     /// More than half of what is expected, and of what is there.
@@ -196,7 +230,11 @@ mod tests {
 
     fn decide(rules: &VoteRules, members: &[u32], removed: &[u32]) -> ViewVotes {
         let basis = Basis { removed: set(removed), ..Basis::default() };
-        rules.decide(&set(members), &basis, &NodeSet::new(), &NodeSet::new())
+        rules.decide(&agreed(members, &basis), 0)
+    }
+
+    fn agreed(members: &[u32], basis: &Basis) -> Agreed {
+        Agreed { members: set(members), basis: basis.clone(), ..Agreed::default() }
     }
 
     ///
@@ -218,8 +256,8 @@ mod tests {
     ///
     #[test]
     fn removed_nodes_alone_are_never_quorate() {
-        let alone =
-            rules(3).decide(&set(&[2, 3]), &Basis::default(), &set(&[2, 3]), &NodeSet::new());
+        let agreed = Agreed { not_readmitted: set(&[2, 3]), ..agreed(&[2, 3], &Basis::default()) };
+        let alone = rules(3).decide(&agreed, 0);
         assert!(!alone.eligible, "{alone:?}");
     }
 
@@ -246,13 +284,13 @@ mod tests {
     fn who_has_just_started_does_not_count_against_a_lowered_expectation() {
         // 5 gave up its vote: of 1 to 4 three are needed, of all five as well.
         let basis = Basis { removed: set(&[4, 5]), ..Basis::default() };
-        let votes =
-            |fresh: &[u32]| rules(5).decide(&set(&[1, 2]), &basis, &NodeSet::new(), &set(fresh));
-        assert!(votes(&[]).eligible);
-        assert!(!votes(&[2]).eligible);
-        assert_eq!(votes(&[2]).needed, 3);
-        let three = rules(5).decide(&set(&[1, 2, 3]), &basis, &NodeSet::new(), &set(&[2, 3]));
-        assert!(three.eligible, "a majority of all is always one");
+        let votes = |members: &[u32], fresh: &[u32]| {
+            rules(5).decide(&Agreed { fresh: set(fresh), ..agreed(members, &basis) }, 0)
+        };
+        assert!(votes(&[1, 2], &[]).eligible);
+        assert!(!votes(&[1, 2], &[2]).eligible);
+        assert_eq!(votes(&[1, 2], &[2]).needed, 3);
+        assert!(votes(&[1, 2, 3], &[2, 3]).eligible, "a majority of all is always one");
     }
 
     ///
@@ -260,10 +298,10 @@ mod tests {
     fn the_first_quorum_waits_for_all() {
         let rules = VoteRules { wait_for_all: true, two_node: true, ..rules(2) };
         let mut basis = Basis::default();
-        assert!(!rules.decide(&set(&[1]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
-        assert!(rules.decide(&set(&[1, 2]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
-        basis = rules.basis_after(&set(&[1, 2]), &basis);
-        assert!(rules.decide(&set(&[1]), &basis, &NodeSet::new(), &NodeSet::new()).eligible);
+        assert!(!rules.decide(&agreed(&[1], &basis), 0).eligible);
+        assert!(rules.decide(&agreed(&[1, 2], &basis), 0).eligible);
+        basis = rules.basis_after(&agreed(&[1, 2], &basis));
+        assert!(rules.decide(&agreed(&[1], &basis), 0).eligible);
     }
 
     ///

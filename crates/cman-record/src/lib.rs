@@ -48,6 +48,10 @@
 //! | 29 groups | u64 session |
 //! | 30 bind | u64 session, u8 port |
 //! | 31 send to port | u64 session, u32 node id (0: all), u8 port, message |
+//! | 40 amend | u64 ticket, u32 node id (0: expected votes), u32 votes |
+//! | 41 register device | u32 votes, name |
+//! | 42 unregister device | empty |
+//! | 43 poll device | u8 whether it lives |
 //! | 64 answer | to the command or request before: empty, or why it was refused |
 //! | 65 sealed | the clear header, the contents |
 //! | 66 transmit | u8 lane, destination, the clear header |

@@ -7,7 +7,7 @@ use cman_node::{
     ClientEvent, ClientRequest, Command, Destination, Event, GroupEvent, Lane, PortEvent, Process,
     Session, Stored,
 };
-use cman_types::{Epoch, GroupName, Incarnation, Instant, NodeId};
+use cman_types::{Amendment, Epoch, GroupName, Incarnation, Instant, NodeId};
 use cman_wire::HEADER_SIZE;
 use core::{fmt::Display, net::SocketAddr};
 use rest::Rest;
@@ -239,6 +239,10 @@ impl<'a> Record<'a> {
             Self::Command(Command::Leave { .. }) => 21,
             Self::Command(Command::Kill { .. }) => 22,
             Self::Command(Command::Resolved { .. }) => 23,
+            Self::Command(Command::Amend { .. }) => 40,
+            Self::Command(Command::DeviceRegister { .. }) => 41,
+            Self::Command(Command::DeviceUnregister) => 42,
+            Self::Command(Command::DevicePoll { .. }) => 43,
             Self::Asks { request, .. } => request::kind(request),
             Self::Close(_) => 27,
             Self::Answer(_) => 64,
@@ -358,6 +362,20 @@ impl<'a> Record<'a> {
                 Self::Command(Command::Resolved { node, address: rest.known_address()? })
             }
             27 => Self::Close(rest.session()?),
+            40 => {
+                let (ticket, node, votes) = (rest.u64()?, rest.u32()?, rest.u32()?);
+                let amendment = match NodeId::new(node) {
+                    Some(node) => Amendment::Votes { node, votes },
+                    None => Amendment::Expected { votes },
+                };
+                Self::Command(Command::Amend { ticket, amendment })
+            }
+            41 => {
+                let votes = rest.u32()?;
+                Self::Command(Command::DeviceRegister { votes, name: rest.all().to_vec() })
+            }
+            42 => Self::Command(Command::DeviceUnregister),
+            43 => Self::Command(Command::DevicePoll { available: rest.flag()? }),
             kind if kind < OUTPUTS => {
                 let session = rest.session()?;
                 let request = request::parse(kind, &mut rest)?.ok_or(Malformed::Kind(kind))?;
@@ -444,6 +462,21 @@ fn append_command(to: &mut Vec<u8>, command: &Command) {
     match command {
         Command::Leave { remove } => to.push(u8::from(*remove)),
         Command::Kill { node } => to.extend_from_slice(&node.get().to_le_bytes()),
+        Command::Amend { ticket, amendment } => {
+            let (node, votes) = match amendment {
+                Amendment::Votes { node, votes } => (node.get(), votes),
+                Amendment::Expected { votes } => (0, votes),
+            };
+            to.extend_from_slice(&ticket.to_le_bytes());
+            to.extend_from_slice(&node.to_le_bytes());
+            to.extend_from_slice(&votes.to_le_bytes());
+        }
+        Command::DeviceRegister { name, votes } => {
+            to.extend_from_slice(&votes.to_le_bytes());
+            to.extend_from_slice(name);
+        }
+        Command::DeviceUnregister => {}
+        Command::DevicePoll { available } => to.push(u8::from(*available)),
         Command::Resolved { node, address } => {
             to.extend_from_slice(&node.get().to_le_bytes());
             append_address(to, Some(*address));
@@ -494,6 +527,17 @@ mod tests {
             Record::Command(Command::Leave { remove: true }),
             Record::Command(Command::Kill { node }),
             Record::Command(Command::Resolved { node, address }),
+            Record::Command(Command::Amend {
+                ticket: 8,
+                amendment: Amendment::Votes { node, votes: 3 },
+            }),
+            Record::Command(Command::Amend {
+                ticket: 9,
+                amendment: Amendment::Expected { votes: 4 },
+            }),
+            Record::Command(Command::DeviceRegister { name: b"disk".to_vec(), votes: 2 }),
+            Record::Command(Command::DeviceUnregister),
+            Record::Command(Command::DevicePoll { available: true }),
             asks(GroupRequest::Join { group: name(), pid: 9 }),
             asks(GroupRequest::Leave { group: name() }),
             asks(send()),

@@ -69,6 +69,8 @@ impl Described {
         line("epoch_ceiling", &ceiling);
         line("wall_seconds", &setup.wall_seconds);
         line("removed", &setup.removed);
+        line("raised", &setup.raised);
+        line("device_poll_ns", &setup.device_poll.as_nanos());
         line("observe", &setup.observe);
         for Peer { id, votes, address } in &setup.peers {
             let address = address.map_or("none".to_owned(), |address| address.to_string());
@@ -111,6 +113,8 @@ impl Described {
                 epoch_ceiling: ceiling,
                 wall_seconds: lines.value("wall_seconds")?,
                 removed: lines.value("removed")?,
+                raised: Epoch(lines.value("raised")?),
+                device_poll: Duration::from_nanos(lines.value("device_poll_ns")?),
                 observe: lines.value("observe")?,
             },
         })
@@ -194,6 +198,8 @@ pub(crate) mod tests {
             epoch_ceiling: Some(Epoch(48)),
             wall_seconds: 9,
             removed: false,
+            raised: Epoch(0),
+            device_poll: Duration::from_secs(10),
             observe: false,
         };
         Described { release: "0.1.0".into(), encrypted: true, key_id: 1, outputs: true, setup }

@@ -28,7 +28,7 @@ pub mod time;
 pub mod view;
 
 pub use barrier::BarrierName;
-pub use basis::Basis;
+pub use basis::{Amended, Amendment, Basis, Expected};
 pub use group::{GroupName, Process};
 pub use node::{Incarnation, Member, MemberId, NodeId, Salt};
 pub use node_set::NodeSet;

@@ -5,16 +5,16 @@ use crate::{
     error::WireError,
     field::{Field, Item, choice, record},
     frame::{
-        Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Gone, Hears, Hello,
-        HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
-        Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
-        RefuseReason, Relay, Run, Who,
+        Ack, Amend, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Gone, Hears,
+        Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack,
+        NackReason, Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover,
+        Recovered, Refuse, RefuseReason, Relay, Run, Who,
     },
     reader::Reader,
 };
 use bytes::Bytes;
 use cman_types::{
-    Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId, limits::NODES_MAX,
+    Amendment, Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId, limits::NODES_MAX,
 };
 use core::{net::SocketAddr, time::Duration};
 
@@ -102,6 +102,7 @@ record!(Propose {
     departing: NodeSet,
     removing: NodeSet,
     gone: Vec<MemberId>,
+    amending: Option<Amendment>,
     changes: Vec<Change>,
 });
 record!(Run { sender: u16, from: u64, count: u32 });
@@ -119,6 +120,7 @@ record!(Flush {
     basis: Basis,
     removed_self: bool,
     fresh: bool,
+    knew: Epoch,
     hub_leases: Vec<(NodeId, Duration)>,
     promised: Vec<(NodeId, Duration)>,
     index: u16,
@@ -138,6 +140,7 @@ record!(Plan {
     basis: Basis,
     not_readmitted: NodeSet,
     fresh: NodeSet,
+    forgotten: bool,
     promised: Duration,
     lineages: Vec<Lineage>,
 });
@@ -149,6 +152,7 @@ record!(Leave { view: ViewId, remove: bool });
 record!(Gone { ballot: ViewId });
 record!(Kill { view: ViewId, target: MemberId });
 record!(PutOut { view: ViewId, target: MemberId, by: NodeId });
+record!(Amend { view: ViewId, amendment: Amendment });
 record!(Challenge { nonce: u64 });
 record!(Answer { nonce: u64 });
 record!(Data { view: ViewId, sender: u16, unit: u64, payload: Bytes });

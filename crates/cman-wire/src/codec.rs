@@ -8,9 +8,9 @@ use crate::{
     error::WireError,
     field::Field,
     frame::{
-        Ack, Answer, Ask, Beat, Challenge, Commit, Data, Flush, Frame, Gone, Hears, Hello, Install,
-        Kill, Leave, MemberBeat, Moved, Nack, Order, Probe, ProbeAck, Propose, PutOut, Recover,
-        Recovered, Refuse, Relay, Who,
+        Ack, Amend, Answer, Ask, Beat, Challenge, Commit, Data, Flush, Frame, Gone, Hears, Hello,
+        Install, Kill, Leave, MemberBeat, Moved, Nack, Order, Probe, ProbeAck, Propose, PutOut,
+        Recover, Recovered, Refuse, Relay, Who,
     },
     parts::{self, Part},
     reader::Reader,
@@ -74,6 +74,7 @@ frames! {
     25 = Order,
     26 = Ask,
     27 = Ack,
+    28 = Amend,
 }
 
 /// What an opened datagram consists of.

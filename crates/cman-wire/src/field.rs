@@ -3,8 +3,8 @@
 use crate::{error::WireError, parts::MESSAGE_MAX, reader::Reader};
 use bytes::Bytes;
 use cman_types::{
-    Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
-    limits::NODES_MAX,
+    Amended, Amendment, Basis, Epoch, Expected, Incarnation, Member, MemberId, NodeId, NodeSet,
+    Salt, View, ViewId, limits::NODES_MAX,
 };
 use core::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -326,7 +326,8 @@ record!(MemberId { node: NodeId, incarnation: Incarnation, salt: Salt });
 record!(Member { id: MemberId, address: SocketAddr });
 record!(ViewId { epoch: Epoch, coordinator: MemberId });
 record!(View { id: ViewId, members: Vec<Member> });
-record!(Basis { epoch: Epoch, removed: NodeSet, all_seen: bool });
+record!(Basis { epoch: Epoch, removed: NodeSet, all_seen: bool, amended: Amended });
+record!(Expected { votes: u32, of: u32 });
 
 impl Item for Member {
     const LIST: &'static str = "members";
@@ -335,5 +336,56 @@ impl Item for Member {
     /// Sorted, each node at most once: whoever gets a list may rely on it.
     fn in_order(members: &[Self]) -> bool {
         members.is_sorted_by(|a, b| a.id.node < b.id.node)
+    }
+}
+
+/// Votes by node, ascending, then the rest as a record would have it.
+impl Field for Amended {
+    const SIZE_MIN: usize = 4 + <Option<Expected> as Field>::SIZE_MIN + 4;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        write_count(self.votes.len(), out);
+        for (node, votes) in &self.votes {
+            node.write(out);
+            votes.write(out);
+        }
+        self.expected.write(out);
+        self.highest.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let votes = Vec::<(NodeId, u32)>::read(input)?.into_iter().collect();
+        Ok(Self { votes, expected: Field::read(input)?, highest: Field::read(input)? })
+    }
+}
+
+impl Item for (NodeId, u32) {
+    const LIST: &'static str = "amended votes";
+    const COUNT_MAX: usize = NODES_MAX;
+
+    fn in_order(items: &[Self]) -> bool {
+        items.is_sorted_by(|a, b| a.0 < b.0)
+    }
+}
+
+/// A node id of 0 stands for what all expect.
+impl Field for Amendment {
+    const SIZE_MIN: usize = 8;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        let (node, votes) = match *self {
+            Self::Votes { node, votes } => (node.get(), votes),
+            Self::Expected { votes } => (0, votes),
+        };
+        node.write(out);
+        votes.write(out);
+    }
+
+    fn read(input: &mut Reader<'_>) -> Result<Self, WireError> {
+        let (node, votes) = (u32::read(input)?, u32::read(input)?);
+        Ok(match NodeId::new(node) {
+            Some(node) => Self::Votes { node, votes },
+            None => Self::Expected { votes },
+        })
     }
 }

@@ -3,7 +3,7 @@
 //! Rule numbers (R-xx) are those of the protocol specification.
 
 use bytes::Bytes;
-use cman_types::{Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId};
+use cman_types::{Amendment, Basis, Epoch, Member, MemberId, NodeId, NodeSet, View, ViewId};
 use core::time::Duration;
 
 /// One statement of a node.
@@ -51,6 +51,8 @@ pub enum Frame {
     Kill(Kill),
     /// The coordinator tells a node that it was killed.
     PutOut(PutOut),
+    /// A member asks the coordinator for other votes.
+    Amend(Amend),
     /// A fresh random challenge to a life of a node that was not heard before.
     Challenge(Challenge),
     /// The answer to a [`Challenge`]: proves that this life is alive now.
@@ -88,6 +90,7 @@ impl Frame {
             | Self::Leave(Leave { view, .. })
             | Self::Kill(Kill { view, .. })
             | Self::PutOut(PutOut { view, .. })
+            | Self::Amend(Amend { view, .. })
             | Self::Data(Data { view, .. })
             | Self::Order(Order { view, .. })
             | Self::Ask(Ask { view, .. })
@@ -431,6 +434,8 @@ pub struct Propose {
     pub removing: NodeSet,
     /// Lives that are proven gone: nobody waits for their leases.
     pub gone: Vec<MemberId>,
+    /// What is counted in another way from the install on.
+    pub amending: Option<Amendment>,
     /// What differs from the proposer's last view, and why.
     pub changes: Vec<Change>,
 }
@@ -475,6 +480,9 @@ pub struct Flush {
     /// Whether this life has not granted in any view that could be quorate: what a former life
     /// knew of removed nodes may be lost.
     pub fresh: bool,
+    /// Epoch of the newest basis known to a former life in which nodes had more votes than the
+    /// configuration gives them; 0 if there is none. R-158.
+    pub knew: Epoch,
     /// How long leases that it gave out, as a hub, to nodes that are not in the ballot may still
     /// last.
     pub hub_leases: Vec<(NodeId, Duration)>,
@@ -541,6 +549,9 @@ pub struct Plan {
     pub not_readmitted: NodeSet,
     /// Members that said so of themselves (`Flush::fresh`).
     pub fresh: NodeSet,
+    /// Whether a former life of a member knew of votes that nobody in the ballot knows any more
+    /// (`Flush::knew`).
+    pub forgotten: bool,
     /// How long the longest promise of any member still lasts that it gave to a hub which did not
     /// come along from the same view: somebody may hold a lease that rests on it.
     pub promised: Duration,
@@ -616,6 +627,15 @@ pub struct PutOut {
     pub target: MemberId,
     /// On whose node an administrator asked for it.
     pub by: NodeId,
+}
+
+///
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Amend {
+    /// The sender's view: what was asked for in an older one is asked for again.
+    pub view: ViewId,
+    /// What shall be counted.
+    pub amendment: Amendment,
 }
 
 /// Fresh randomness for a life of a node that was not heard before.

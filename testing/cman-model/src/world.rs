@@ -105,6 +105,7 @@ fn config(place: Place) -> Config {
         config_version: 1,
         epoch_floor: Epoch(0),
         removed: false,
+        raised: Epoch(0),
         room: 1300,
         seed: u64::from(node_id(place).get()),
     }
@@ -359,7 +360,7 @@ impl World {
             let Some(output) = Arc::make_mut(engine).poll_output() else { return };
             match output {
                 Output::Send { to, frame } => self.route(place, to, &frame, road),
-                Output::Event(Event::Store { epoch_ceiling, removed }) => {
+                Output::Event(Event::Store { epoch_ceiling, removed, .. }) => {
                     self.tell(place, |engine, now| {
                         engine.handle_stored(now, epoch_ceiling, removed);
                     });

@@ -7,6 +7,9 @@ use core::{net::SocketAddr, time::Duration};
 /// The port for control datagrams.
 const PORT: u16 = 5405;
 
+/// How often a quorum device must be polled.
+pub const DEVICE_POLL: Duration = Duration::from_secs(10);
+
 /// A configured cluster.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Cluster {
@@ -134,6 +137,8 @@ impl Cluster {
             epoch_ceiling: life.epoch_ceiling,
             wall_seconds: life.wall_seconds,
             removed: life.removed,
+            raised: life.raised,
+            device_poll: DEVICE_POLL,
             observe: true,
         }
     }
@@ -154,6 +159,8 @@ pub struct Birth {
     pub wall_seconds: u64,
     /// Whether the node left with `remove`.
     pub removed: bool,
+    /// Epoch of the newest votes above the configured ones that it knew; 0 for none.
+    pub raised: Epoch,
 }
 
 /// The control address of a host.

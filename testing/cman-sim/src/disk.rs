@@ -13,6 +13,8 @@ pub struct Content {
     pub incarnation: Incarnation,
     /// Whether the node left with `remove`.
     pub removed: bool,
+    /// Epoch of the newest votes above the configured ones that it knew; 0 for none.
+    pub raised: Epoch,
 }
 
 /// How the disk behaves now.
@@ -112,7 +114,8 @@ impl Disk {
     pub fn write(&mut self, store: Store) {
         let incarnation = self.content.unwrap_or_default().incarnation;
         let epoch_ceiling = Some(store.epoch_ceiling);
-        self.replace(Content { epoch_ceiling, incarnation, removed: store.removed });
+        let Store { removed, raised, .. } = store;
+        self.replace(Content { epoch_ceiling, incarnation, removed, raised });
     }
 
     fn replace(&mut self, content: Content) {
@@ -149,7 +152,7 @@ mod tests {
     use super::*;
 
     fn store(epoch: u64) -> Store {
-        Store { epoch_ceiling: Epoch(epoch), removed: false }
+        Store { epoch_ceiling: Epoch(epoch), removed: false, raised: Epoch(0) }
     }
 
     #[test]

@@ -75,6 +75,7 @@ mod tests {
             basis: Basis::default(),
             removed_self: false,
             fresh: false,
+            knew: Epoch(0),
             hub_leases: Vec::new(),
             promised: Vec::new(),
             index: 0,

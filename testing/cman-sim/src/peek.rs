@@ -36,6 +36,7 @@ pub enum Kind {
     Gone,
     Kill,
     PutOut,
+    Amend,
     Data,
     Order,
     Ask,
@@ -45,7 +46,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of their declaration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Beat,
         Self::ActingBeat,
         Self::MemberBeat,
@@ -66,6 +67,7 @@ impl Kind {
         Self::Gone,
         Self::Kill,
         Self::PutOut,
+        Self::Amend,
         Self::Data,
         Self::Order,
         Self::Ask,
@@ -219,6 +221,7 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         Frame::Gone(_) => (Kind::Gone, None),
         Frame::Kill(_) => (Kind::Kill, None),
         Frame::PutOut(_) => (Kind::PutOut, None),
+        Frame::Amend(_) => (Kind::Amend, None),
         Frame::Data(_) => (Kind::Data, None),
         Frame::Order(_) => (Kind::Order, None),
         Frame::Ask(_) => (Kind::Ask, None),

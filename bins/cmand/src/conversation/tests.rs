@@ -17,7 +17,7 @@ use cman_ipc::{
     ErrorCode,
     event::{Event, EventMessage, QuorumEvent, ShutdownEvent},
 };
-use cman_node::Command;
+use cman_node::{Command, CommandError};
 use cman_types::{Instant, NodeId};
 use std::{
     net::Ipv4Addr,
@@ -105,8 +105,10 @@ fn answer_all(questions: &Receiver<Action>, status: Option<&cman_node::Status>) 
         match action {
             Action::Command { command, answer } => {
                 let result = match command {
-                    Command::Leave { .. } => Err("a view change is running".to_owned()),
-                    Command::Kill { .. } | Command::Resolved { .. } => Ok(()),
+                    Command::Leave { .. } => {
+                        Err(CommandError::Refused("a view change is running".to_owned()))
+                    }
+                    _ => Ok(()),
                 };
                 let _gone = answer.send(result);
             }

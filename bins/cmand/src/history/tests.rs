@@ -57,6 +57,8 @@ pub(crate) fn status(epoch: u64, votes: u32) -> node::Status {
         epoch_ceiling: None,
         wall_seconds: 1,
         removed: false,
+        raised: cman_types::Epoch(0),
+        device_poll: Duration::from_secs(10),
         observe: false,
     };
     let node = node::Node::new(Instant::ZERO, setup, Box::new(Plain::new("alpha")));

@@ -256,6 +256,7 @@ mod tests {
             config_version: 1,
             epoch_floor: Epoch(0),
             removed: false,
+            raised: Epoch(0),
             room: 1300,
             seed: 1,
         };

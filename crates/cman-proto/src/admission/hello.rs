@@ -56,7 +56,7 @@ impl Engine {
             epoch_seen: self.epochs.seen,
             view: self.view.as_ref().map(|view| view.id),
             members,
-            votes: self.cfg.rules.sum(reach.iter()),
+            votes: self.rules.sum(reach.iter()),
             nodes: u32::try_from(reach.len()).unwrap_or(u32::MAX),
             incumbent: led.map_or(0, |view| u32::try_from(view.members.len()).unwrap_or(0)),
             hears: self.heard_lately(now).collect(),

@@ -32,7 +32,7 @@ impl Hub {
     }
 
     /// Members that were not heard since `limit`.
-    pub(super) fn silent_since(
+    pub(crate) fn silent_since(
         &self,
         limit: Instant,
     ) -> impl Iterator<Item = (&MemberId, &HubMember)> {
@@ -149,7 +149,7 @@ impl Engine {
         let had = self.book.end() > now;
         let was_settled = self.book.settled();
         let granted = beat.grant.then_some(beat.echo);
-        self.book.heard(now, from, granted, &self.cfg.rules, &self.votes, &timing);
+        self.book.heard(now, from, granted, &self.rules, &self.votes, &timing);
         self.count_lease(now);
         if (self.book.end() > now && !had) || (self.book.settled() && !was_settled) {
             self.send_beat(now);

@@ -9,7 +9,7 @@ impl Engine {
     pub(crate) fn count_lease(&mut self, now: Instant) {
         let own_grant = self.may_grant(now);
         let (me, timing) = (self.me(), self.cfg.timing);
-        let end = self.book.count(now, me, own_grant, &self.cfg.rules, &self.votes, &timing);
+        let end = self.book.count(now, me, own_grant, &self.rules, &self.votes, &timing);
         self.lease.counted(end);
         if self.book.settled() {
             self.readmit(now);

@@ -133,6 +133,7 @@ impl Engine {
             basis: self.basis.clone(),
             removed_self: self.removed_self,
             fresh: !self.took_part,
+            knew: self.raised_at,
             hub_leases: self.book.outstanding(now, lost),
             promised: self.lease.promised(now).map(|(hub, left)| (hub.node, left)).collect(),
             index,

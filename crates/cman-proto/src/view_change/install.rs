@@ -1,6 +1,6 @@
 //! Installing a view, P7.
 
-use cman_quorum::lease::member::Handover;
+use cman_quorum::{Agreed, lease::member::Handover};
 use cman_types::{Instant, Member, MemberId, NodeId, NodeSet, View};
 use cman_wire::frame::{Change, Plan, Propose, Reason};
 use core::time::Duration;
@@ -29,12 +29,12 @@ impl Engine {
         let view = View { id: propose.ballot, members };
         let lineage = self.lineage(plan, &view, old.as_ref());
         let nodes: NodeSet = view.nodes().collect();
-        self.votes = {
-            let Plan { basis, not_readmitted, fresh, .. } = plan;
-            self.cfg.rules.decide(&nodes, basis, not_readmitted, fresh)
-        };
+        self.agreed = plan_agreed(nodes, plan);
+        self.count_votes();
         self.hand_over_lease(now, propose, plan, old.as_ref(), &lineage);
-        self.basis = self.cfg.rules.basis_after(&nodes, &plan.basis);
+        let before = self.basis.amended.clone();
+        self.basis = self.cfg.rules.basis_after(&self.agreed);
+        self.rules = self.cfg.rules.amended(&self.basis.amended);
         self.learn_removed();
         self.book.enter_view(now, &self.votes);
         self.pending.clear();
@@ -52,6 +52,7 @@ impl Engine {
         watch.next_beat = now + self.random_phase();
         self.view = Some(view);
         self.phase = Phase::Normal(Normal { hub, watch });
+        self.note_amended(now, propose.amending.is_some(), &before);
         self.emit(Event::View(Box::new(event)));
         self.open_stream(now);
     }
@@ -135,6 +136,17 @@ impl Engine {
         for node in event.joined.iter().copied().chain(all) {
             self.holds.taken_in(now, node);
         }
+    }
+}
+
+/// What the members of a view count on.
+fn plan_agreed(members: NodeSet, plan: &Plan) -> Agreed {
+    Agreed {
+        members,
+        basis: plan.basis.clone(),
+        not_readmitted: plan.not_readmitted.clone(),
+        fresh: plan.fresh.clone(),
+        forgotten: plan.forgotten,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Pure functions of the answers to a proposal: which members are behind, and how the last views
 //! end.
 
-use cman_types::{Basis, Member, MemberId, NodeId, NodeSet, ViewId};
+use cman_quorum::VoteRules;
+use cman_types::{Amendment, Basis, Member, MemberId, NodeId, NodeSet, ViewId};
 use cman_wire::{
     Frame, MESSAGE_MAX, codec,
     frame::{Flush, Lineage, Plan, Propose, Recover},
@@ -64,7 +65,11 @@ fn confirmed_by_all(
 }
 
 /// How the last views end, and what votes are counted on.
-pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>) -> Plan {
+pub(super) fn build_plan(
+    rules: &VoteRules,
+    propose: &Propose,
+    flushes: &BTreeMap<MemberId, Flush>,
+) -> Plan {
     let mut lineages: BTreeMap<Option<ViewId>, (NodeSet, BTreeMap<NodeId, Duration>)> =
         BTreeMap::new();
     for (member, flush) in flushes {
@@ -83,8 +88,12 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
             Lineage { origin, members, leases: leases.into_iter().collect(), stable, sequence }
         })
         .collect();
+    let basis = merged_basis(rules, propose, flushes);
+    // An administrator who says what is expected knows better than former lives.
+    let told = matches!(propose.amending, Some(Amendment::Expected { .. }));
     Plan {
-        basis: merged_basis(propose, flushes),
+        forgotten: !told && flushes.values().any(|flush| flush.knew > basis.epoch),
+        basis,
         not_readmitted: flushes
             .iter()
             .filter(|(_, flush)| flush.removed_self)
@@ -93,7 +102,7 @@ pub(super) fn build_plan(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>)
             .collect(),
         fresh: flushes
             .iter()
-            .filter(|(_, flush)| flush.fresh)
+            .filter(|(_, flush)| flush.fresh && !told)
             .map(|(member, _)| member.node)
             .collect(),
         promised: longest_promise(flushes),
@@ -111,11 +120,12 @@ pub(super) fn tell(ballot: ViewId, plan: &Plan) -> Vec<Recover> {
     if fits(&whole) {
         return vec![whole];
     }
-    let Plan { basis, not_readmitted, fresh, promised, lineages } = whole.plan;
+    let Plan { basis, not_readmitted, fresh, forgotten, promised, lineages } = whole.plan;
     let of = |lineage| Plan {
         basis: basis.clone(),
         not_readmitted: not_readmitted.clone(),
         fresh: fresh.clone(),
+        forgotten,
         promised,
         lineages: vec![lineage],
     };
@@ -149,12 +159,19 @@ fn longest_promise(flushes: &BTreeMap<MemberId, Flush>) -> Duration {
 }
 
 /// The newest basis wins: any two quorums that follow each other share a member that granted in
-/// both, and its basis is the newest. R-144.
-fn merged_basis(propose: &Propose, flushes: &BTreeMap<MemberId, Flush>) -> Basis {
+/// both, and its basis is the newest..
+fn merged_basis(
+    rules: &VoteRules,
+    propose: &Propose,
+    flushes: &BTreeMap<MemberId, Flush>,
+) -> Basis {
     let newest = flushes.values().map(|flush| &flush.basis).max_by_key(|basis| basis.epoch);
     let mut basis = newest.cloned().unwrap_or_default();
     basis.removed.extend(propose.removing.iter());
-    basis
+    match propose.amending {
+        Some(amendment) => rules.amend(&basis, amendment),
+        None => basis,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The proposer.
 
-use cman_types::{Instant, Member, MemberId, NodeSet, ViewId};
+use cman_types::{Amendment, Instant, Member, MemberId, NodeSet, ViewId};
 use cman_wire::{
     Frame,
     frame::{Commit, Flush, Install, Nack, NackReason, Plan, Propose, Reason, Recovered},
@@ -22,6 +22,7 @@ pub(crate) struct Draft {
     pub departing: NodeSet,
     pub removing: NodeSet,
     pub gone: Vec<MemberId>,
+    pub amending: Option<Amendment>,
     pub changes: Changes,
 }
 
@@ -63,6 +64,7 @@ impl Engine {
             departing: draft.departing,
             removing: draft.removing,
             gone: draft.gone,
+            amending: draft.amending,
             changes: draft.changes.0,
         };
         let own = self.make_flush(now, &propose);
@@ -263,7 +265,7 @@ impl Engine {
         let patience = self.cfg.timing.token;
         let Phase::Frozen(frozen) = &mut self.phase else { return };
         let Role::Proposer(proposer) = &mut frozen.role else { return };
-        let plan = build_plan(&frozen.propose, &proposer.flushes);
+        let plan = build_plan(&self.cfg.rules, &frozen.propose, &proposer.flushes);
         proposer.plan = Some(plan.clone());
         proposer.deadline = now + patience;
         frozen.planned = Some(now);
@@ -447,6 +449,8 @@ impl Engine {
             departing,
             removing,
             gone: propose.gone,
+            // Votes are changed only where nobody has to be left out. R-157.
+            amending: propose.amending.filter(|_| out.is_empty()),
             changes,
         };
         self.start_ballot(now, draft);

@@ -149,7 +149,7 @@ impl Pairs {
         while let Some(output) = self.nodes[at].engine.poll_output() {
             match output {
                 Output::Send { to, frame } => self.route(at, to, &frame),
-                Output::Event(Event::Store { epoch_ceiling, removed }) => {
+                Output::Event(Event::Store { epoch_ceiling, removed, .. }) => {
                     self.nodes[at].ceiling = epoch_ceiling;
                     self.nodes[at].engine.handle_stored(self.now, epoch_ceiling, removed);
                 }
@@ -217,6 +217,7 @@ fn config(at: usize) -> Config {
         config_version: 1,
         epoch_floor: Epoch(0),
         removed: false,
+        raised: Epoch(0),
         room: 1300,
         seed: u64::try_from(at).unwrap(),
     }

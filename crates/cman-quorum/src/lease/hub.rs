@@ -45,6 +45,13 @@ impl Granted {
         Self { all, old }
     }
 
+    /// The quorum device of the hub grants with it. R-159.
+    const fn with_device(mut self, votes: &ViewVotes) -> Self {
+        self.all.add(votes.device, false);
+        self.old.add(votes.device, false);
+        self
+    }
+
     const fn join(&mut self, other: &Self) {
         self.all.join(&other.all);
         self.old.join(&other.old);
@@ -125,7 +132,7 @@ impl HubBook {
             self.end = Instant::ZERO;
             return self.end;
         }
-        let own = own_grant.then(|| (now, Granted::by(me.node, rules, votes)));
+        let own = own_grant.then(|| (now, Granted::by(me.node, rules, votes).with_device(votes)));
         let others = self.granted.iter().rev().map(|(&sent, &granted)| (sent, granted));
         let mut newest_first = own.into_iter().chain(others);
         let mut total = Granted::default();

@@ -1,7 +1,7 @@
 //! Each rule of the lease by itself; the simulator has them all at once.
 
 use super::{HubBook, MemberLease, SendTimes, member::Handover};
-use crate::{Timing, ViewVotes, VoteRules};
+use crate::{Agreed, Timing, ViewVotes, VoteRules};
 use cman_types::{Basis, Incarnation, Instant, MemberId, NodeId, NodeSet, Salt};
 use core::time::Duration;
 
@@ -36,7 +36,7 @@ fn rules(count: u32) -> VoteRules {
 fn view(rules: &VoteRules, members: &[u32], removed: &[u32]) -> ViewVotes {
     let set = |ids: &[u32]| ids.iter().map(|&id| life(id).node).collect::<NodeSet>();
     let basis = Basis { removed: set(removed), ..Basis::default() };
-    rules.decide(&set(members), &basis, &NodeSet::new(), &NodeSet::new())
+    rules.decide(&Agreed { members: set(members), basis, ..Agreed::default() }, 0)
 }
 
 /// A hub in a new view that has sent one beat.

@@ -110,6 +110,7 @@ fn small_ranges_do_not_become_a_mountain() {
         basis: Basis::default(),
         not_readmitted: NodeSet::new(),
         fresh: NodeSet::new(),
+        forgotten: false,
         promised: Duration::ZERO,
         lineages: vec![lineage.clone(); count],
     };

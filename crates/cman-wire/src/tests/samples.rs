@@ -1,13 +1,14 @@
 //! One filled-in frame of each kind, always the same.
 
 use crate::frame::{
-    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Frame, Gone, Hears,
-    Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
-    Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
-    RefuseReason, Relay, Run, Who,
+    Ack, Amend, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Frame, Gone,
+    Hears, Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack,
+    NackReason, Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered,
+    Refuse, RefuseReason, Relay, Run, Who,
 };
 use cman_types::{
-    Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
+    Amended, Amendment, Basis, Epoch, Expected, Incarnation, Member, MemberId, NodeId, NodeSet,
+    Salt, View, ViewId,
 };
 use core::{
     net::{Ipv6Addr, SocketAddr},
@@ -45,7 +46,12 @@ pub(super) fn members() -> Vec<Member> {
 }
 
 fn basis() -> Basis {
-    Basis { epoch: Epoch(16), removed: nodes(&[9]), all_seen: true }
+    let amended = Amended {
+        votes: [(node(1), 3), (node(2), 2)].into(),
+        expected: Some(Expected { votes: 4, of: 5 }),
+        highest: 6,
+    };
+    Basis { epoch: Epoch(16), removed: nodes(&[9]), all_seen: true, amended }
 }
 
 const fn ms(count: u64) -> Duration {
@@ -124,6 +130,7 @@ pub(super) fn propose() -> Propose {
         departing: nodes(&[2]),
         removing: nodes(&[2]),
         gone: vec![life(3)],
+        amending: Some(Amendment::Expected { votes: 4 }),
         changes: vec![silent],
     }
 }
@@ -145,6 +152,7 @@ fn flush() -> Frame {
         basis: basis(),
         removed_self: false,
         fresh: true,
+        knew: Epoch(15),
         hub_leases: vec![(node(3), ms(700))],
         promised: vec![(node(2), ms(900))],
         index: 1,
@@ -169,6 +177,7 @@ fn recover() -> Frame {
         basis: basis(),
         not_readmitted: nodes(&[9]),
         fresh: nodes(&[2]),
+        forgotten: false,
         promised: ms(800),
         lineages: vec![lineage],
     };
@@ -219,5 +228,6 @@ pub(super) fn all() -> Vec<Frame> {
         Frame::Order(Order { view, first: 6, runs: vec![run()], stable: 4, flow: 5 }),
         Frame::Ask(Ask { view, units: vec![(1, 2, 3)], records: Some((4, 5)) }),
         Frame::Ack(Ack { view, held: 5, sent: 7 }),
+        Frame::Amend(Amend { view, amendment: Amendment::Votes { node: node(2), votes: 3 } }),
     ]
 }

@@ -1,13 +1,14 @@
 //! Any frame that can be said.
 
 use crate::frame::{
-    Ack, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Frame, Gone, Hears,
-    Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack, NackReason,
-    Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered, Refuse,
-    RefuseReason, Relay, Run, Who,
+    Ack, Amend, Answer, Ask, Beat, Challenge, Change, Commit, Data, Echo, Flush, Frame, Gone,
+    Hears, Hello, HelloKind, Holdings, Install, Kill, Leave, Lineage, MemberBeat, Moved, Nack,
+    NackReason, Order, Ordered, Plan, Probe, ProbeAck, Propose, PutOut, Reason, Recover, Recovered,
+    Refuse, RefuseReason, Relay, Run, Who,
 };
 use cman_types::{
-    Basis, Epoch, Incarnation, Member, MemberId, NodeId, NodeSet, Salt, View, ViewId,
+    Amended, Amendment, Basis, Epoch, Expected, Incarnation, Member, MemberId, NodeId, NodeSet,
+    Salt, View, ViewId,
 };
 use core::{
     net::{IpAddr, SocketAddr},
@@ -70,8 +71,31 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn basis()(epoch in epoch(), removed in nodes(), all_seen: bool) -> Basis {
-        Basis { epoch, removed, all_seen }
+    fn amended()(
+        votes in vec((node(), any::<u32>()), 0..5),
+        expected: Option<(u32, u32)>,
+        highest: u32,
+    ) -> Amended {
+        let expected = expected.map(|(votes, of)| Expected { votes, of });
+        Amended { votes: votes.into_iter().collect(), expected, highest }
+    }
+}
+
+fn amendment() -> impl Strategy<Value = Amendment> {
+    prop_oneof![
+        (node(), any::<u32>()).prop_map(|(node, votes)| Amendment::Votes { node, votes }),
+        any::<u32>().prop_map(|votes| Amendment::Expected { votes }),
+    ]
+}
+
+prop_compose! {
+    fn basis()(
+        epoch in epoch(),
+        removed in nodes(),
+        all_seen: bool,
+        amended in amended(),
+    ) -> Basis {
+        Basis { epoch, removed, all_seen, amended }
     }
 }
 
@@ -197,11 +221,12 @@ prop_compose! {
         members in members(),
         sets in (nodes(), nodes()),
         gone in vec(member_id(), 0..5),
+        amending in option::of(amendment()),
         changes in vec(change(), 0..20),
     ) -> Frame {
         let (departing, removing) = sets;
         Frame::Propose(Propose {
-            ballot, wire_version, members, departing, removing, gone, changes,
+            ballot, wire_version, members, departing, removing, gone, amending, changes,
         })
     }
 }
@@ -259,7 +284,7 @@ prop_compose! {
         epoch_seen in epoch(),
         basis in basis(),
         removed_self: bool,
-        fresh: bool,
+        fresh: (bool, u64),
         hub_leases in leases(),
         promised in leases(),
         index: u16,
@@ -269,9 +294,10 @@ prop_compose! {
         records in vec(ordered(), 0..9),
     ) -> Frame {
         let holdings = Holdings { delivered, stable, units, records };
+        let (fresh, knew) = (fresh.0, Epoch(fresh.1));
         Frame::Flush(Flush {
-            ballot, origin, pending, epoch_seen, basis, removed_self, fresh, hub_leases, promised,
-            index, holdings,
+            ballot, origin, pending, epoch_seen, basis, removed_self, fresh, knew, hub_leases,
+            promised, index, holdings,
         })
     }
 }
@@ -294,10 +320,11 @@ prop_compose! {
         basis in basis(),
         not_readmitted in nodes(),
         fresh in nodes(),
+        forgotten: bool,
         promised in duration(),
         lineages in vec(lineage(), 0..5),
     ) -> Frame {
-        let plan = Plan { basis, not_readmitted, fresh, promised, lineages };
+        let plan = Plan { basis, not_readmitted, fresh, forgotten, promised, lineages };
         Frame::Recover(Recover { ballot, plan })
     }
 }
@@ -335,6 +362,8 @@ fn small() -> impl Strategy<Value = Frame> {
             target,
             by
         })),
+        (view_id(), amendment())
+            .prop_map(|(view, amendment)| Frame::Amend(Amend { view, amendment })),
         any::<u64>().prop_map(|nonce| Frame::Challenge(Challenge { nonce })),
         any::<u64>().prop_map(|nonce| Frame::Answer(Answer { nonce })),
         (view_id(), any::<u64>(), any::<u64>()).prop_map(|(view, held, sent)| Frame::Ack(Ack {

@@ -249,7 +249,8 @@ impl Replay {
             Record::Timeout => self.node.handle_timeout(at),
             Record::Stored(stored) => self.node.handle_stored(at, *stored),
             Record::Command(command) => {
-                self.answer = Some(self.node.handle_command(at, command.clone()));
+                let answer = self.node.handle_command(at, command.clone());
+                self.answer = Some(answer.map_err(|refused| refused.to_string()));
             }
             Record::Close(session) => self.node.close_session(at, *session),
             Record::Asks { session, request } => {

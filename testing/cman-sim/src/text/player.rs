@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Frames that are written down from the start: those of view changes.
-const TRACED: [&str; 12] = [
+const TRACED: [&str; 13] = [
     "Propose",
     "Flush",
     "Nack",
@@ -29,6 +29,7 @@ const TRACED: [&str; 12] = [
     "Gone",
     "Kill",
     "PutOut",
+    "Amend",
 ];
 
 /// Most nodes of a scenario: more cannot be read.

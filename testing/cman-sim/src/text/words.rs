@@ -1,7 +1,7 @@
 //! Frames in the words of text scenarios: what matters to a rule, without times and random
 //! numbers. Units are named by their sender and number, views by epoch and coordinator.
 
-use cman_types::{Epoch, NodeId, NodeSet, ViewId};
+use cman_types::{Amendment, Epoch, NodeId, NodeSet, ViewId};
 use cman_wire::{
     Frame, codec,
     frame::{Flush, Holdings, Lineage, Ordered, Propose, Recover, Run},
@@ -103,6 +103,7 @@ pub fn name(frame: &Frame) -> &'static str {
         Frame::Order(_) => "Order",
         Frame::Ask(_) => "Ask",
         Frame::Ack(_) => "Ack",
+        Frame::Amend(_) => "Amend",
     }
 }
 
@@ -114,7 +115,7 @@ pub fn is(frame: &Frame, kind: &str) -> bool {
 }
 
 /// All names of kinds of frames.
-pub const ALL: [&str; 28] = [
+pub const ALL: [&str; 29] = [
     "Beat",
     "ActingBeat",
     "MemberBeat",
@@ -142,6 +143,7 @@ pub const ALL: [&str; 28] = [
     "Order",
     "Ask",
     "Ack",
+    "Amend",
     "Relay",
 ];
 
@@ -171,6 +173,7 @@ pub fn say(frame: &Frame, names: &Names<'_>) -> String {
         Frame::Gone(gone) => format!("Gone {}", view(gone.ballot)),
         Frame::Kill(kill) => format!("Kill {:?}", kill.target.node),
         Frame::PutOut(put_out) => format!("PutOut {:?}", put_out.target.node),
+        Frame::Amend(amend) => format!("Amend{}", amended(Some(amend.amendment))),
         Frame::Hello(hello) => {
             format!("Hello {:?} hears {}", hello.kind, nodes(hello.hears.iter()))
         }
@@ -210,7 +213,16 @@ fn say_propose(propose: &Propose) -> String {
         version => format!(" in wire version {version}"),
     };
     let ballot = view(propose.ballot);
-    format!("Propose {ballot} {members}{departing} {}{version}", list(changes))
+    let amending = amended(propose.amending);
+    format!("Propose {ballot} {members}{departing} {}{amending}{version}", list(changes))
+}
+
+fn amended(amendment: Option<Amendment>) -> String {
+    match amendment {
+        Some(Amendment::Votes { node, votes }) => format!(" votes of {node:?}: {votes}"),
+        Some(Amendment::Expected { votes }) => format!(" expected votes: {votes}"),
+        None => String::new(),
+    }
 }
 
 fn say_flush(flush: &Flush, names: &Names<'_>) -> String {

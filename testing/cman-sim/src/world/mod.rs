@@ -22,7 +22,7 @@ mod traffic;
 pub mod witness;
 
 use cman_node::{Command, Node, Store, Stored};
-use cman_types::{Incarnation, Instant, MemberId, NodeId, Prng, Salt};
+use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, Prng, Salt};
 use core::time::Duration;
 use std::{
     rc::Rc,
@@ -396,6 +396,7 @@ impl World {
             epoch_ceiling: content.and_then(|content| content.epoch_ceiling),
             wall_seconds: wall_ms / 1000,
             removed: content.is_some_and(|content| content.removed),
+            raised: content.map_or(Epoch(0), |content| content.raised),
         };
         let setup = host.cluster.setup(host.node, index, &birth);
         let cipher = SimCipher { key: host.cluster.key, ledger: Arc::clone(&self.ledger) };
@@ -572,7 +573,8 @@ impl World {
         let Some(life) = &mut host.life else {
             return Err("not running".to_owned());
         };
-        let answer = life.node.handle_command(local, command.clone());
+        let answer =
+            life.node.handle_command(local, command.clone()).map_err(|error| error.to_string());
         if let (Ok(()), Command::Leave { remove }) = (&answer, &command) {
             life.doomed = true;
             life.leaving = true;
@@ -641,7 +643,7 @@ impl World {
             life.node.handle_timeout(local);
         }
         for (store, ok) in core::mem::take(&mut life.stored) {
-            let Store { epoch_ceiling, removed } = store;
+            let Store { epoch_ceiling, removed, .. } = store;
             life.node.handle_stored(local, Stored { epoch_ceiling, removed, ok });
         }
         self.settle(index);

@@ -58,6 +58,10 @@ impl World {
                         format!("{word}, {votes} of {needed}: {text}")
                     });
                 }
+                Event::Amended { ticket, result } => {
+                    self.log(index, || format!("answers amendment {ticket}: {result:?}"));
+                }
+                Event::Device { text, .. } => self.log(index, || format!("notes: {text}")),
                 Event::Store(store) => self.write(index, store),
                 Event::Notice { warning, text, .. } => self
                     .log(index, || format!("{}: {text}", if warning { "warns" } else { "notes" })),

@@ -146,6 +146,7 @@ fn long_frames_and_full_datagrams_pass() {
         departing: NodeSet::new(),
         removing: NodeSet::new(),
         gone: Vec::new(),
+        amending: None,
         changes: Vec::new(),
     });
     let beat = Frame::Beat(Beat {

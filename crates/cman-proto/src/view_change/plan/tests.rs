@@ -37,6 +37,7 @@ fn plan(lineages: u32) -> Plan {
         basis: Basis::default(),
         not_readmitted: NodeSet::new(),
         fresh: [node(9)].into_iter().collect(),
+        forgotten: false,
         promised: Duration::from_secs(1),
         lineages: (1..=lineages).map(lineage).collect(),
     }
