@@ -85,7 +85,7 @@ pub struct Setup {
     /// Whether this node left with `remove` in a former life and was not readmitted since.
     pub removed: bool,
     /// Epoch of the newest basis, known to a former life, in which nodes had more votes than
-    /// configured; 0 if there was none.
+    /// configured; 0 if there was none.
     pub raised: Epoch,
     /// How often a quorum device must be polled.
     pub device_poll: Duration,

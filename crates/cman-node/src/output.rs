@@ -134,7 +134,7 @@ pub struct Store {
     pub epoch_ceiling: Epoch,
     /// Whether this node has left with `remove`.
     pub removed: bool,
-    /// Epoch of the newest basis in which nodes have more votes than configured; 0: none.
+    /// Epoch of the newest basis in which nodes have more votes than configured; 0: none.
     pub raised: Epoch,
 }
 

@@ -1,4 +1,4 @@
-//! Votes and expected votes that administrators change while the cluster runs.
+//! Votes and expected votes that administrators change while the cluster runs.
 
 use cman_quorum::{Agreed, AmendError, VoteRules};
 use cman_types::{Amended, Amendment, Epoch, Instant, MemberId, NodeId};
@@ -48,7 +48,7 @@ impl Engine {
         &self.rules
     }
 
-    /// The votes of this node's quorum device changed; 0: there is none, or it is dead. R-159.
+    /// The votes of this node's quorum device changed; 0: there is none, or it is dead. R-172.
     pub fn set_device_votes(&mut self, now: Instant, votes: u32) {
         if votes == self.device {
             return;
@@ -138,7 +138,7 @@ impl Engine {
         }
     }
 
-    /// Asked in this very view: what an older one asked for may have been undone since. R-154.
+    /// Asked in this very view: what an older one asked for may have been undone since. R-155.
     pub(crate) fn on_amend(&mut self, now: Instant, from: MemberId, amend: &Amend) {
         let member = self.view.as_ref().is_some_and(|view| view.contains(&from));
         if member && self.is_my_view(amend.view) && self.coordinates() {
@@ -148,7 +148,7 @@ impl Engine {
 
     /// A ballot with the same members. A view that can be quorate must be so for certain, nobody
     /// who was left out may still hold a lease, and nobody may have to be left out. Who asked asks
-    /// again. R-157.
+    /// again. R-158.
     fn begin_amending(&mut self, now: Instant, amendment: Amendment) {
         let Some(agreed) = self.agreed_now() else { return };
         let eligible = self.votes.eligible;
@@ -168,7 +168,7 @@ impl Engine {
 
     /// A view is installed. If it counts in another way, its basis is the newest for everybody; and
     /// leases of the view before may rest on votes that are no majority any more: so each member
-    /// promises to whoever may hold one. R-157.
+    /// promises to whoever may hold one. R-158.
     pub(crate) fn note_amended(&mut self, now: Instant, is_new: bool, before: &Amended) {
         if is_new {
             if self.votes.eligible {
@@ -186,7 +186,7 @@ impl Engine {
         self.remember_raised(before);
     }
 
-    /// The disk remembers that nodes have more votes than the configuration gives them. R-158.
+    /// The disk remembers that nodes have more votes than the configuration gives them. R-159.
     fn remember_raised(&mut self, before: &Amended) {
         let amended = &self.basis.amended;
         let raised = self.cfg.rules.raises(amended);

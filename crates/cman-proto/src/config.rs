@@ -23,7 +23,7 @@ pub struct Config {
     /// Whether this node left with `remove` in a former life and was not readmitted since.
     pub removed: bool,
     /// Epoch of the newest basis known to a former life in which nodes had more votes than these
-    /// rules give them; 0 if there was none.
+    /// rules give them; 0 if there was none.
     pub raised: Epoch,
     /// Bytes that the payload of a data frame may have.
     pub room: usize,

@@ -1,4 +1,4 @@
-//! Votes that an administrator changes while the cluster runs.
+//! Votes that an administrator changes while the cluster runs.
 
 use cman_types::{Amended, Amendment, Basis, Expected, NodeId};
 use core::fmt;
@@ -66,7 +66,7 @@ impl fmt::Display for AmendError {
 impl core::error::Error for AmendError {}
 
 impl VoteRules {
-    /// These rules with what was changed.
+    /// These rules with what was changed.
     #[must_use]
     pub fn amended(&self, amended: &Amended) -> Self {
         let mut rules = self.clone();
@@ -96,7 +96,7 @@ impl VoteRules {
     }
 
     /// Whether some node has more votes than the configuration gives it: those who forget that
-    /// could be a majority without it.
+    /// could be a majority without it.
     #[must_use]
     pub fn raises(&self, amended: &Amended) -> bool {
         amended.votes.iter().any(|(node, votes)| *votes > self.votes_of(*node))
@@ -134,7 +134,7 @@ impl VoteRules {
         basis
     }
 
-    /// Whether a view may change its votes in that way. `device`: votes of the quorum
+    /// Whether a view may change its votes in that way. `device`: votes of the quorum
     /// device of the node on which it is asked for.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The quorum device of a node: a program that polls it, or does not any more.
+//! The quorum device of a node: a program that polls it, or does not any more.
 
 use cman_types::Instant;
 use core::{fmt, time::Duration};
@@ -171,7 +171,7 @@ mod tests {
         watch
     }
 
-    ///
+    ///
     #[test]
     fn it_votes_from_the_first_poll_on_until_it_is_polled_no_more() {
         let mut watch = watch();
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!((watch.votes(), watch.due()), (2, at(31)), "it may come back");
     }
 
-    ///
+    ///
     #[test]
     fn who_polls_just_in_time_keeps_it_alive() {
         let mut watch = watch();
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(watch.votes(), 0, "dead at once");
     }
 
-    ///
+    ///
     #[test]
     fn what_makes_no_sense_is_refused() {
         let mut none = DeviceWatch::new(PERIOD);

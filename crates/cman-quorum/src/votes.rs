@@ -39,7 +39,7 @@ pub struct ViewVotes {
     pub fresh: NodeSet,
     /// Whether the first quorum still waits for all nodes.
     pub waiting_for_all: bool,
-    /// Whether somebody may have more votes than any member knows, and may act elsewhere.
+    /// Whether somebody may have more votes than any member knows, and may act elsewhere.
     pub forgotten: bool,
     /// Whether the view can be quorate at all. It is once enough members granted a lease.
     pub eligible: bool,
@@ -100,7 +100,7 @@ pub struct Agreed {
     pub not_readmitted: NodeSet,
     /// Members whose life has not taken part in quorum yet.
     pub fresh: NodeSet,
-    /// Whether former lives of members knew of more votes of somebody, and no member does.
+    /// Whether former lives of members knew of more votes of somebody, and no member does.
     pub forgotten: bool,
 }
 
@@ -128,7 +128,7 @@ impl VoteRules {
     }
 
     /// What a view has and needs. `device`: votes of this node's own quorum device, which are
-    /// nobody else's.
+    /// nobody else's.
     #[must_use]
     pub fn decide(&self, agreed: &Agreed, device: u32) -> ViewVotes {
         let Agreed { members, basis, not_readmitted, fresh, forgotten } = agreed;
@@ -176,7 +176,7 @@ impl VoteRules {
         }
     }
 
-    /// The basis that holds in a view installed on what its members agreed on.
+    /// The basis that holds in a view installed on what its members agreed on.
     #[must_use]
     pub fn basis_after(&self, agreed: &Agreed) -> Basis {
         let Agreed { members, basis, .. } = agreed;

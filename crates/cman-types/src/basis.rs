@@ -16,7 +16,7 @@ pub struct Basis {
     pub amended: Amended,
 }
 
-/// A change of votes that an administrator asks for while the cluster runs.
+/// A change of votes that an administrator asks for while the cluster runs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Amendment {
     /// A node has so many votes from now on, at least one.
@@ -33,7 +33,7 @@ pub enum Amendment {
     },
 }
 
-/// What differs from the configuration. Empty where nobody changed anything.
+/// What differs from the configuration. Empty where nobody changed anything.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Amended {
     /// Votes of nodes, instead of those configured.

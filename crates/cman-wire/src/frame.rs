@@ -434,7 +434,7 @@ pub struct Propose {
     pub removing: NodeSet,
     /// Lives that are proven gone: nobody waits for their leases.
     pub gone: Vec<MemberId>,
-    /// What is counted in another way from the install on.
+    /// What is counted in another way from the install on.
     pub amending: Option<Amendment>,
     /// What differs from the proposer's last view, and why.
     pub changes: Vec<Change>,
@@ -481,7 +481,7 @@ pub struct Flush {
     /// knew of removed nodes may be lost.
     pub fresh: bool,
     /// Epoch of the newest basis known to a former life in which nodes had more votes than the
-    /// configuration gives them; 0 if there is none. R-158.
+    /// configuration gives them; 0 if there is none. R-159.
     pub knew: Epoch,
     /// How long leases that it gave out, as a hub, to nodes that are not in the ballot may still
     /// last.
@@ -629,7 +629,7 @@ pub struct PutOut {
     pub by: NodeId,
 }
 
-///
+///
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Amend {
     /// The sender's view: what was asked for in an older one is asked for again.

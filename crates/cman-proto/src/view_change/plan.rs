@@ -89,7 +89,7 @@ pub(super) fn build_plan(
         })
         .collect();
     let basis = merged_basis(rules, propose, flushes);
-    // An administrator who says what is expected knows better than former lives.
+    // An administrator who says what is expected knows better than former lives.
     let told = matches!(propose.amending, Some(Amendment::Expected { .. }));
     Plan {
         forgotten: !told && flushes.values().any(|flush| flush.knew > basis.epoch),
@@ -159,7 +159,7 @@ fn longest_promise(flushes: &BTreeMap<MemberId, Flush>) -> Duration {
 }
 
 /// The newest basis wins: any two quorums that follow each other share a member that granted in
-/// both, and its basis is the newest..
+/// both, and its basis is the newest..
 fn merged_basis(
     rules: &VoteRules,
     propose: &Propose,

@@ -449,7 +449,7 @@ impl Engine {
             departing,
             removing,
             gone: propose.gone,
-            // Votes are changed only where nobody has to be left out. R-157.
+            // Votes are changed only where nobody has to be left out. R-158.
             amending: propose.amending.filter(|_| out.is_empty()),
             changes,
         };

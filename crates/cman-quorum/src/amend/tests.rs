@@ -36,7 +36,7 @@ fn count(rules: &VoteRules, members: &[u32], basis: &Basis) -> (u32, u32, u32, b
     (votes.present, votes.expected, votes.quorum.known, votes.eligible)
 }
 
-///
+///
 #[test]
 fn more_votes_of_a_node_are_expected_too() {
     let rules = rules(3);
@@ -48,7 +48,7 @@ fn more_votes_of_a_node_are_expected_too() {
     assert_eq!(back, Basis::default());
 }
 
-///
+///
 #[test]
 fn fewer_votes_of_a_node_lower_nothing() {
     let mut rules = rules(3);
@@ -59,7 +59,7 @@ fn fewer_votes_of_a_node_lower_nothing() {
     assert_eq!(count(&rules, &[2, 3], &basis), (2, 5, 3, false));
 }
 
-///
+///
 #[test]
 fn what_is_expected_counts_as_asked_for() {
     let rules = rules(5);
@@ -71,7 +71,7 @@ fn what_is_expected_counts_as_asked_for() {
     assert_eq!(count(&rules, &[1, 2, 3], &raised), (3, 7, 4, false));
 }
 
-///
+///
 #[test]
 fn quorum_is_not_lowered_by_those_who_go() {
     let rules = rules(5);
@@ -86,7 +86,7 @@ fn quorum_is_not_lowered_by_those_who_go() {
     assert_eq!(count(&rules, &[1, 2], &left), (2, 1, 2, true), "or leaves with its votes");
 }
 
-///
+///
 #[test]
 fn removed_nodes_are_not_counted_in_what_is_asked_for() {
     let rules = rules(5);
@@ -98,7 +98,7 @@ fn removed_nodes_are_not_counted_in_what_is_asked_for() {
     assert_eq!(count(&rules, &[1, 2, 3, 4], &basis).1, 3, "one that comes back is expected");
 }
 
-///
+///
 #[test]
 fn what_the_original_refuses_is_refused() {
     let rules = rules(3);
@@ -123,7 +123,7 @@ fn what_the_original_refuses_is_refused() {
     }
 }
 
-///
+///
 #[test]
 fn of_two_nodes_each_suffices_as_long_as_it_has_half_of_the_votes() {
     let rules = VoteRules { two_node: true, expected_votes: 1, ..rules(2) };
@@ -145,7 +145,7 @@ fn lowered_expectations_do_not_count_for_fresh_lives() {
     assert!(!rules.decide(&all_fresh, 0).eligible);
 }
 
-///
+///
 #[test]
 fn what_was_forgotten_is_waited_for_until_all_are_here() {
     let rules = rules(5);
@@ -157,7 +157,7 @@ fn what_was_forgotten_is_waited_for_until_all_are_here() {
     assert!(!rules.raises(&rules.amend(&Basis::default(), expected(2)).amended));
 }
 
-///
+///
 #[test]
 fn the_votes_of_a_device_are_here_and_not_expected() {
     let mut rules = rules(2);

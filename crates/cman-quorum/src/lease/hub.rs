@@ -45,7 +45,7 @@ impl Granted {
         Self { all, old }
     }
 
-    /// The quorum device of the hub grants with it. R-159.
+    /// The quorum device of the hub grants with it. R-172.
     const fn with_device(mut self, votes: &ViewVotes) -> Self {
         self.all.add(votes.device, false);
         self.old.add(votes.device, false);
