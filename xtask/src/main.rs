@@ -12,6 +12,7 @@
 //! | [`model`] | `model`: all interleavings of one view change |
 //! | [`mutants`] | `mutants`: does each deliberate fault get caught? |
 //! | [`sandbox`] | `sandbox`: a cluster to look at |
+//! | [`capi`] | `capi`: the C libraries |
 //! | [`dist`] | `dist`: the Debian package |
 //! | [`mod@bench`] | `bench`: cman beside corosync |
 //! | [`packages`] | installing what a task needs |
@@ -19,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod capi;
 mod dist;
 mod model;
 mod mutants;
@@ -63,6 +65,8 @@ enum Task {
     Promises,
     /// List the rules of the specification with the code and the tests that cite them
     Spec(spec::Options),
+    /// Build the C libraries, and check what they export and need
+    Capi,
     /// Build the Debian package
     Dist(dist::Options),
     /// Measure cman beside its peer
@@ -90,6 +94,7 @@ fn run(task: &Task) -> Result<ExitCode> {
         Task::Mutants(options) => mutants::run(options),
         Task::Promises => promises::run(),
         Task::Spec(options) => spec::run(options),
+        Task::Capi => capi::run(),
         Task::Dist(options) => dist::run(options),
         Task::Bench(options) => bench::run(options),
     }?;

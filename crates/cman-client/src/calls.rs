@@ -153,7 +153,8 @@ impl Calls {
 pub struct EventLine {
     stream: UnixStream,
     socket: PathBuf,
-    decoder: Decoder,
+    /// Held by who reads a frame.
+    frames: Mutex<Decoder>,
 }
 
 impl EventLine {
@@ -173,7 +174,7 @@ impl EventLine {
         let (stream, socket) = wire.into_stream();
         let limit = stream.set_read_timeout(Some(PATIENCE));
         limit.map_err(|source| Error::Io { socket: socket.clone(), source })?;
-        let mut line = Self { stream, socket, decoder: Decoder::new() };
+        let line = Self { stream, socket, frames: Mutex::default() };
         match line.read(RecvFlags::empty())? {
             Some(Message::Welcome(_)) => {}
             Some(Message::Reply(Reply::Error(error))) => return Err(Error::Refused(error)),
@@ -190,7 +191,7 @@ impl EventLine {
     /// # Errors
     /// [`Error::Closed`] when the daemon has gone, [`Error::Refused`] with its reason when it has
     /// let this client go.
-    pub fn take(&mut self) -> Result<Option<Message>, Error> {
+    pub fn take(&self) -> Result<Option<Message>, Error> {
         match self.read(RecvFlags::DONTWAIT)? {
             Some(Message::Reply(Reply::Error(error))) => Err(Error::Refused(error)),
             said => Ok(said),
@@ -204,19 +205,20 @@ impl EventLine {
     }
 
     /// Reads one frame. `None` if waiting for its first byte is over or not wanted.
-    fn read(&mut self, first: RecvFlags) -> Result<Option<Message>, Error> {
+    fn read(&self, first: RecvFlags) -> Result<Option<Message>, Error> {
+        let mut frames = lock(&self.frames);
         let mut bytes = [0; READ_MAX];
         loop {
-            let missing = self.decoder.missing();
+            let missing = frames.missing();
             if missing == 0 {
-                return Ok(self.decoder.next_message()?);
+                return Ok(frames.next_message()?);
             }
-            let begun = self.decoder.is_inside_message();
+            let begun = frames.is_inside_message();
             let flags = if begun { RecvFlags::empty() } else { first };
             let room = bytes.get_mut(..missing.min(READ_MAX)).unwrap_or_default();
             match recv(&self.stream, room, flags) {
                 Ok((_, 0)) => return Err(Error::Closed),
-                Ok((_, len)) => self.decoder.feed(bytes.get(..len).unwrap_or_default()),
+                Ok((_, len)) => frames.feed(bytes.get(..len).unwrap_or_default()),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(None),
                 Err(error) => return Err(failed(&self.socket, error.into())),

@@ -43,12 +43,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "cman-client",
         &["cman-types", "cman-ipc", "cman-io", "bytes", "rustix", "thiserror", "tokio"],
     ),
+    ("libcman", &["cman-types", "cman-client", "bytes", "libc", "rustix"]),
 ];
 
 /// What a crate must not even use through others.
 const NEVER: &[(&str, &[&str])] = &[
     ("cman-io", &["cman-proto", "cman-node"]),
     ("cman_tool", &["cman-proto", "cman-node"]),
+    ("libcman", &["cman-proto", "cman-node"]),
     ("cman-sim", &["cman-io", "tokio"]),
     ("cman-e2e", &["cman-proto", "cman-node"]),
 ];

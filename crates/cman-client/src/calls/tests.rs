@@ -61,7 +61,7 @@ fn calls_are_answered_or_refused() {
 
 #[test]
 fn the_line_is_readable_exactly_when_something_can_be_taken() {
-    let (_calls, mut line, daemon, _dir) = opened(done);
+    let (_calls, line, daemon, _dir) = opened(done);
     assert!(!is_readable(&line));
     assert_eq!(line.take().unwrap(), None);
     daemon.tell(&state(true)).unwrap();
@@ -78,7 +78,7 @@ fn the_line_is_readable_exactly_when_something_can_be_taken() {
 
 #[test]
 fn of_what_has_begun_to_arrive_the_end_is_waited_for() {
-    let (_calls, mut line, daemon, _dir) = opened(done);
+    let (_calls, line, daemon, _dir) = opened(done);
     let frame = encode(&state(true)).unwrap();
     let (first, rest) = frame.split_at(5);
     daemon.tell_bytes(first).unwrap();
@@ -94,7 +94,7 @@ fn of_what_has_begun_to_arrive_the_end_is_waited_for() {
 
 #[test]
 fn a_client_that_is_let_go_hears_why() {
-    let (_calls, mut line, daemon, _dir) = opened(done);
+    let (_calls, line, daemon, _dir) = opened(done);
     daemon.tell(&refusal()).unwrap();
     let error = line.take().unwrap_err();
     assert_eq!(error.code(), Some(ErrorCode::NotFound));
