@@ -54,6 +54,7 @@ pub(crate) const fn refuse_reason(reason: RefuseReason) -> &'static str {
         RefuseReason::OtherCluster => "other_cluster",
         RefuseReason::WireVersion => "wire_version",
         RefuseReason::HeldOff => "held_off",
+        RefuseReason::Disallowed => "disallowed",
     }
 }
 

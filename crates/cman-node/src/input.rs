@@ -131,6 +131,8 @@ pub enum Command {
         /// Whether it lives.
         available: bool,
     },
+    /// Clients of this node carry state that must not be merged: for good, until its end (R-80m).
+    SetDirty,
     /// A peer's name resolved after all.
     Resolved {
         /// Which peer.

@@ -161,6 +161,7 @@ impl Node {
             Command::DeviceRegister { name, votes } => Ok(self.register_device(name, votes)?),
             Command::DeviceUnregister => Ok(self.device.unregister()?),
             Command::DevicePoll { available } => Ok(self.poll_device(now, available)?),
+            Command::SetDirty => self.engine.set_dirty(now).map_err(CommandError::Refused),
             Command::Resolved { node, address } => {
                 self.configured.insert(node, address);
                 Ok(())
@@ -435,6 +436,7 @@ fn refusal_in(notice: &Notice, me: NodeId) -> Option<Refusal> {
         Notice::Stalled(_)
         | Notice::CoordinatorLost(_)
         | Notice::Acting(_)
+        | Notice::Disallowing(_)
         | Notice::MulticastDead(_)
         | Notice::AboveCeiling(_)
         | Notice::VotesStay => None,

@@ -181,6 +181,8 @@ pub struct NodeStatus {
     pub joined_at: Option<Instant>,
     /// Whether it is departing.
     pub leaving: bool,
+    /// Whether its part and this node's must not become one view (R-80m). A member never is.
+    pub disallowed: bool,
     /// Its own stall, as it told (or this node's own).
     pub delay: Duration,
     /// Heard only through a relay.
@@ -232,6 +234,8 @@ pub struct Status {
     pub needed: u32,
     /// Whether `wait_for_all` still waits.
     pub waiting_for_all: bool,
+    /// Whether clients of this node carry state that must not be merged.
+    pub dirty: bool,
     /// Why the node may act or not, as a clause.
     pub why_quorate: String,
     /// Nodes whose votes are not expected.

@@ -179,6 +179,14 @@ pub(crate) fn refusal(refusal: &Refusal, me: NodeId) -> String {
             "{who} for a while: it was lost again soon after it was taken in; look for what makes \
              {whom} fall silent (load, network, a stopped machine)"
         ),
+        RefuseReason::Disallowed if *by == me => format!(
+            "node {node} is disallowed, and killed: its part of the cluster carries state and was \
+             away while the others went on; its clean nodes may come, the others after a restart"
+        ),
+        RefuseReason::Disallowed => format!(
+            "killed, because this node carries state and was away while node {by} and others went \
+             on: it must not be merged; reboot this node, or fence it, and then let it join again"
+        ),
     }
 }
 
@@ -222,6 +230,11 @@ pub(crate) fn notice(notice: &Notice, me: NodeId) -> (bool, String) {
                 format!("coordinator {node} is silent; this node hands out leases in its place"),
             );
         }
+        Notice::Disallowing(node) => format!(
+            "node {node} is disallowed: its part of the cluster and this one were apart, carry \
+             state both, and neither holds quorum; decide which one goes on, and fence or reboot \
+             the nodes of the other"
+        ),
         Notice::MulticastDead(node) => format!(
             "node {node} hears this node's unicast but not its multicast; going on by unicast \
              (multicast not passing: IGMP snooping without a querier?)"

@@ -1,7 +1,7 @@
 //! A node's state, for tools and checkers.
 
 use cman_proto::PeerReport;
-use cman_types::{Incarnation, Instant, NodeId};
+use cman_types::{Incarnation, Instant, NodeId, NodeSet};
 
 use crate::{
     node::Node,
@@ -29,9 +29,10 @@ impl Node {
             expected_votes: votes.expected,
             needed: votes.needed,
             waiting_for_all: votes.waiting_for_all,
+            dirty: engine.is_dirty(),
             why_quorate: sentence::why(&self.standing(quorate)),
             removed: engine.removed().iter().collect(),
-            nodes: self.setup.peers.iter().map(|peer| self.node_status(now, peer.id)).collect(),
+            nodes: self.node_statuses(now),
             device: self.device_status(),
             rejected: self.gate.rejected(),
             stalls: engine.stalls(),
@@ -63,7 +64,13 @@ impl Node {
         }
     }
 
-    fn node_status(&self, now: Instant, node: NodeId) -> NodeStatus {
+    fn node_statuses(&self, now: Instant) -> Vec<NodeStatus> {
+        let disallowed = self.engine.disallowed(now);
+        let status = |node| self.node_status(now, node, &disallowed);
+        self.setup.peers.iter().map(|peer| status(peer.id)).collect()
+    }
+
+    fn node_status(&self, now: Instant, node: NodeId, disallowed: &NodeSet) -> NodeStatus {
         let engine = &self.engine;
         let member = engine.view().and_then(|view| view.member_of_node(node)).map(|m| m.id);
         let report = member.map_or_else(PeerReport::default, |id| engine.peer_report(now, &id));
@@ -84,6 +91,7 @@ impl Node {
             address,
             joined_at: member.and_then(|_| self.joined_at.get(&node).copied()),
             leaving: engine.is_departing(node),
+            disallowed: disallowed.contains(node),
             delay: if own { engine.own_delay(now) } else { report.delay },
             relayed: report.relayed,
             multicast_dead: report.multicast_dead && self.setup.multicast,

@@ -36,12 +36,6 @@ impl Engine {
         self.handle_timeout(now);
     }
 
-    /// Whether nodes are there whose state must not be merged with ours: as long as they are, no
-    /// votes are changed.
-    pub const fn see_disallowed(&mut self, are_there: bool) {
-        self.disallowed = are_there;
-    }
-
     /// The rules that are in force, with what was changed.
     #[must_use]
     pub const fn rules(&self) -> &VoteRules {
@@ -89,7 +83,7 @@ impl Engine {
         let again = now + self.resend_after();
         let mut waiting = core::mem::take(&mut self.amending.0);
         waiting.retain_mut(|asked| {
-            if let Some(result) = self.outcome(asked) {
+            if let Some(result) = self.outcome(now, asked) {
                 self.emit(Event::Amended { ticket: asked.ticket, result });
                 return false;
             }
@@ -104,7 +98,7 @@ impl Engine {
     }
 
     /// What became of it; none if that is not decided yet.
-    fn outcome(&self, asked: &Asked) -> Option<Result<(), AmendError>> {
+    fn outcome(&self, now: Instant, asked: &Asked) -> Option<Result<(), AmendError>> {
         let Some(agreed) = self.agreed_now() else {
             return self.view.is_none().then_some(Err(AmendError::NoView));
         };
@@ -113,14 +107,15 @@ impl Engine {
         if is_new && holds {
             return Some(Ok(()));
         }
-        match self.may_amend(&agreed, asked.what) {
+        match self.may_amend(now, &agreed, asked.what) {
             Err(error) => Some(Err(error)),
             Ok(()) => (holds && self.votes.eligible).then_some(Ok(())),
         }
     }
 
-    fn may_amend(&self, agreed: &Agreed, what: Amendment) -> Result<(), AmendError> {
-        if self.disallowed {
+    /// Not as long as nodes are there whose state must not be merged with ours (R-80m).
+    fn may_amend(&self, now: Instant, agreed: &Agreed, what: Amendment) -> Result<(), AmendError> {
+        if !self.disallowed(now).is_empty() {
             return Err(AmendError::Disallowed);
         }
         self.cfg.rules.may_amend(agreed, what, self.device)
@@ -154,7 +149,7 @@ impl Engine {
         let eligible = self.votes.eligible;
         let sure = !eligible || (self.is_quorate(now) && self.is_settled());
         let held = eligible && self.cfg.rules.holds(&self.basis, amendment);
-        let refused = self.may_amend(&agreed, amendment).is_err();
+        let refused = self.may_amend(now, &agreed, amendment).is_err();
         let limit = now.before(self.cfg.timing.share(40));
         let stalled = self.stall.must_not_accuse(now);
         let late = self.hub().is_some_and(|hub| hub.silent_since(limit).next().is_some());

@@ -8,7 +8,7 @@ use core::{net::SocketAddr, time::Duration};
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    admission::{hold::Holds, wishes::Wishes},
+    admission::{hold::Holds, protection::Protection, wishes::Wishes},
     amending::Amending,
     config::Config,
     detector::{relay::Routes, stall::Stall},
@@ -51,8 +51,6 @@ pub struct Engine {
     /// Votes of this node's own quorum device, while it lives.
     pub(crate) device: u32,
     pub(crate) amending: Amending,
-    /// There are nodes whose state must not be merged with ours.
-    pub(crate) disallowed: bool,
     /// Epoch of the newest basis in which nodes had more votes than configured, as on disk.
     pub(crate) raised_at: Epoch,
     /// This node left with `remove` and was not readmitted since.
@@ -71,6 +69,7 @@ pub struct Engine {
     /// Coordinators that fell silent: their proposals are refused until then.
     pub(crate) silent_hubs: BTreeMap<NodeId, Instant>,
     pub(crate) wishes: Wishes,
+    pub(crate) protection: Protection,
     pub(crate) stall: Stall,
     pub(crate) leaving: Leaving,
     pub(crate) messages: Messages,
@@ -142,7 +141,6 @@ impl Engine {
             rules: cfg.rules.clone(),
             device: 0,
             amending: Amending::default(),
-            disallowed: false,
             raised_at: cfg.raised,
             removed_self: cfg.removed,
             removed_on_disk: cfg.removed,
@@ -154,6 +152,7 @@ impl Engine {
             holds: Holds::default(),
             silent_hubs: BTreeMap::new(),
             wishes: Wishes::default(),
+            protection: Protection::default(),
             stall: Stall::default(),
             leaving: Leaving::No,
             messages: Messages::Waiting(Queue::default()),

@@ -164,6 +164,8 @@ pub enum Notice {
     Acting(NodeId),
     /// Unicast from this node arrives, multicast does not.
     MulticastDead(NodeId),
+    /// The part of a node and this node's must not become one view, and neither holds quorum.
+    Disallowing(NodeId),
     /// A node is held off because it was lost again soon after it was taken in.
     HeldOff(NodeId, Duration),
     /// The disk does not keep up; epochs go on above the ceiling.
@@ -178,6 +180,7 @@ pub(crate) enum Topic {
     Acting,
     Ceiling,
     Coordinator,
+    Disallowing,
     Multicast,
     Refused,
     Refusing,
@@ -192,6 +195,7 @@ impl Notice {
             Self::AboveCeiling(_) => Topic::Ceiling,
             Self::VotesStay => Topic::Votes,
             Self::CoordinatorLost(_) => Topic::Coordinator,
+            Self::Disallowing(_) => Topic::Disallowing,
             Self::MulticastDead(_) => Topic::Multicast,
             Self::Refused(_) => Topic::Refused,
             Self::Refusing(_) | Self::HeldOff(..) => Topic::Refusing,

@@ -105,6 +105,8 @@ pub(crate) struct HubMember {
     pub deaf: bool,
     /// Its own stall, as told.
     pub delay: Duration,
+    /// It carries state, as told (R-80m).
+    pub dirty: bool,
     /// When an urgent beat of it was answered last.
     pub urgent_answered: Instant,
 }

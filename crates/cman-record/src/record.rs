@@ -243,6 +243,7 @@ impl<'a> Record<'a> {
             Self::Command(Command::DeviceRegister { .. }) => 41,
             Self::Command(Command::DeviceUnregister) => 42,
             Self::Command(Command::DevicePoll { .. }) => 43,
+            Self::Command(Command::SetDirty) => 44,
             Self::Asks { request, .. } => request::kind(request),
             Self::Close(_) => 27,
             Self::Answer(_) => 64,
@@ -376,6 +377,7 @@ impl<'a> Record<'a> {
             }
             42 => Self::Command(Command::DeviceUnregister),
             43 => Self::Command(Command::DevicePoll { available: rest.flag()? }),
+            44 => Self::Command(Command::SetDirty),
             kind if kind < OUTPUTS => {
                 let session = rest.session()?;
                 let request = request::parse(kind, &mut rest)?.ok_or(Malformed::Kind(kind))?;
@@ -477,6 +479,7 @@ fn append_command(to: &mut Vec<u8>, command: &Command) {
         }
         Command::DeviceUnregister => {}
         Command::DevicePoll { available } => to.push(u8::from(*available)),
+        Command::SetDirty => {}
         Command::Resolved { node, address } => {
             to.extend_from_slice(&node.get().to_le_bytes());
             append_address(to, Some(*address));
@@ -526,6 +529,7 @@ mod tests {
             Record::Stored(Stored { epoch_ceiling: Epoch(258), removed: true, ok: false }),
             Record::Command(Command::Leave { remove: true }),
             Record::Command(Command::Kill { node }),
+            Record::Command(Command::SetDirty),
             Record::Command(Command::Resolved { node, address }),
             Record::Command(Command::Amend {
                 ticket: 8,

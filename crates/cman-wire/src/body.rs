@@ -42,6 +42,7 @@ record!(MemberBeat {
     multicast_heard: bool,
     unicast_heard: bool,
     delay: Duration,
+    dirty: bool,
 });
 record!(Who { view: ViewId, hub: NodeId });
 record!(Hears { view: ViewId, hub: NodeId, routes: u16 });
@@ -61,6 +62,7 @@ record!(Hello {
     hears: NodeSet,
     quorate: bool,
     dirty: bool,
+    took_part: bool,
 });
 record!(Probe { nonce: u64, epoch_seen: Epoch, want_members: bool });
 record!(ProbeAck { nonce: u64, epoch_seen: Epoch, view: Option<View> });
@@ -72,6 +74,7 @@ choice!(RefuseReason {
     4 = OtherCluster,
     5 = WireVersion,
     6 = HeldOff,
+    7 = Disallowed,
 });
 record!(Refuse {
     target: MemberId,
@@ -121,6 +124,7 @@ record!(Flush {
     removed_self: bool,
     fresh: bool,
     knew: Epoch,
+    dirty: bool,
     hub_leases: Vec<(NodeId, Duration)>,
     promised: Vec<(NodeId, Duration)>,
     index: u16,

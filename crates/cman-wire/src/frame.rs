@@ -246,6 +246,8 @@ pub struct MemberBeat {
     pub unicast_heard: bool,
     /// The sender's own smoothed stall, so that tools can name the sick node.
     pub delay: Duration,
+    /// Whether the sender carries state that must not be merged (R-80m).
+    pub dirty: bool,
 }
 
 /// R-60r.
@@ -317,8 +319,11 @@ pub struct Hello {
     pub hears: NodeSet,
     /// Whether it holds quorum now.
     pub quorate: bool,
-    /// Whether its clients marked it as carrying state (protection on merge).
+    /// Whether a member of its part carries state that must not be merged; of a candidate, whether
+    /// it does itself (R-80m).
     pub dirty: bool,
+    /// Whether its part has taken part in quorum (R-80m).
+    pub took_part: bool,
 }
 
 ///
@@ -343,7 +348,7 @@ pub struct ProbeAck {
     pub view: Option<View>,
 }
 
-/// Why a stranger is refused..
+/// Why a stranger is refused., R-80m.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum RefuseReason {
     /// Another living node has this node id, at the address in `Refuse::other`.
@@ -360,6 +365,9 @@ pub enum RefuseReason {
     WireVersion,
     /// Lost again soon after it was taken in; may come again later.
     HeldOff,
+    /// It carries state, and was away from those who are quorate. Where a coordinator hands it on to
+    /// the members of its own view, `Refuse::ours` names the node that refuses.
+    Disallowed,
 }
 
 /// It names the target's whole identity, salt included: so it is fresh.
@@ -483,6 +491,8 @@ pub struct Flush {
     /// Epoch of the newest basis known to a former life in which nodes had more votes than the
     /// configuration gives them; 0 if there is none. R-159.
     pub knew: Epoch,
+    /// Whether it carries state that must not be merged (R-80m).
+    pub dirty: bool,
     /// How long leases that it gave out, as a hub, to nodes that are not in the ballot may still
     /// last.
     pub hub_leases: Vec<(NodeId, Duration)>,

@@ -76,6 +76,7 @@ mod tests {
             removed_self: false,
             fresh: false,
             knew: Epoch(0),
+            dirty: false,
             hub_leases: Vec::new(),
             promised: Vec::new(),
             index: 0,

@@ -52,6 +52,8 @@ pub struct History {
     planned: BTreeSet<ViewId>,
     /// The highest ballot that each life proposed or answered.
     promised: BTreeMap<MemberId, ViewId>,
+    /// The highest ballot that each dirty life had proposed or answered when it was marked.
+    dirty: BTreeMap<MemberId, Option<ViewId>>,
     /// Views of which some member said in an answer that it had installed them last.
     origins: BTreeSet<ViewId>,
     /// When each life last granted a lease, or told of its own as a hub.
@@ -102,6 +104,18 @@ impl History {
     pub fn promise(&mut self, member: MemberId, ballot: ViewId) {
         let promised = self.promised.entry(member).or_insert(ballot);
         *promised = ballot.max(*promised);
+    }
+
+    /// Clients of a member say that they carry state.
+    pub fn mark_dirty(&mut self, member: MemberId) {
+        let promised = self.promised.get(&member).copied();
+        self.dirty.entry(member).or_insert(promised);
+    }
+
+    /// Whether a member carried state when it answered this ballot, or proposed it.
+    #[must_use]
+    pub fn was_dirty(&self, member: &MemberId, ballot: ViewId) -> bool {
+        self.dirty.get(member).is_some_and(|promised| *promised < Some(ballot))
     }
 
     /// A member says in an answer which view it installed last.

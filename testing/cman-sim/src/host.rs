@@ -161,6 +161,8 @@ pub struct Life {
     pub doomed: bool,
     /// It was told to leave.
     pub leaving: bool,
+    /// Its clients carry state.
+    pub dirty: bool,
     /// It was told to leave with `remove`.
     pub removing: bool,
     /// Who uses it.
@@ -207,6 +209,10 @@ pub struct Host {
     pub stalled_since: Instant,
     /// What its published page says.
     pub claim: Claim,
+    /// Until when it claimed quorum, at any time.
+    pub claimed_until: Real,
+    /// Its last life ended because it was disallowed.
+    pub disallowed: bool,
     /// When its next timer is due; the end of time if none is set.
     pub timer_at: Real,
     /// Names the timer that counts; older ones are ignored.
@@ -243,6 +249,8 @@ impl Host {
             stalled_until: 0,
             stalled_since: Instant::ZERO,
             claim: Claim::default(),
+            claimed_until: 0,
+            disallowed: false,
             timer_at: Real::MAX,
             timer_number: 0,
             proposing: None,

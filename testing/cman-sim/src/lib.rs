@@ -21,6 +21,7 @@
 //! | [`runner`] | many seeds |
 #![forbid(unsafe_code)]
 
+pub mod carrying;
 pub mod checkers;
 pub mod cipher;
 pub mod clock;

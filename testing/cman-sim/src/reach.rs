@@ -88,6 +88,9 @@ places! {
     CutMessages, 20, "large messages cut by a view change";
     LeftBehind, 20, "members whose data socket was dead";
     LostCauses, 20, "messages that died with their sender and the coordinator";
+    Marked, 200, "nodes whose clients began to carry state";
+    Disallowed, 20, "nodes with state that were away, and ended";
+    StateApart, 5, "healed clusters in parts that carry state each";
     LiveAfterHeal, 990, "clusters whole again after the faults";
     TimedCrashes, 300, "crashes in a quiet cluster, timed";
 }

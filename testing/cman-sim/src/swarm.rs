@@ -14,6 +14,7 @@ use cman_types::{NodeId, Prng};
 use core::time::Duration;
 
 use crate::{
+    carrying::Carrying,
     clock::{Real, nanos},
     cluster::Cluster,
     faults::{self, Faults, Kind},
@@ -220,7 +221,7 @@ pub fn run(order: &Order) -> Outcome {
     let cluster = draw_cluster(&mut prng, nodes);
     let options = draw_options(&mut prng, order, &cluster);
     let mut world = World::new(cluster, options);
-    let check = live(&mut world, &mut prng, order.only);
+    let check = live(&mut world, &mut prng, order);
     Outcome {
         nodes,
         reach: world.reach.clone(),
@@ -230,7 +231,8 @@ pub fn run(order: &Order) -> Outcome {
     }
 }
 
-fn live(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
+fn live(world: &mut World, prng: &mut Prng, order: &Order) -> Check {
+    let only = order.only;
     start_all(world, prng);
     let token = world.cluster().token;
     if prng.below(2) == 0 {
@@ -239,8 +241,10 @@ fn live(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
     if only.is_none() && prng.below(4) != 0 {
         stories::tell_one(world, prng)?;
     }
-    suffer(world, prng, only)?;
+    let mut carrying = Carrying::draw(order.seed);
+    suffer(world, prng, &mut carrying, only)?;
     heal(world, prng);
+    carrying.decide(world, liveness_bound(token))?;
     remain_whole(world, liveness_bound(token))?;
     world.reach.hit(Place::LiveAfterHeal);
     stay_quiet(world, token * 3)?;
@@ -288,7 +292,12 @@ fn start_all(world: &mut World, prng: &mut Prng) {
 }
 
 /// The safety phase.
-fn suffer(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
+fn suffer(
+    world: &mut World,
+    prng: &mut Prng,
+    carrying: &mut Carrying,
+    only: Option<Kind>,
+) -> Check {
     let token = world.cluster().token;
     let mut kinds = draw_kinds(prng, only);
     world.log_world(&format!("faults: {kinds:?}"));
@@ -312,6 +321,7 @@ fn suffer(world: &mut World, prng: &mut Prng, only: Option<Kind>) -> Check {
             usize::try_from(prng.below(kinds.len() as u64)).unwrap_or(0)
         };
         attempts += 1;
+        carrying.go_on(world);
         if attempts % PATIENCE == 0 && seen.len() < 4 && only.is_none() {
             // Some kinds find nobody in this cluster: another one joins.
             let at = usize::try_from(prng.below(Kind::ALL.len() as u64)).unwrap_or(0);

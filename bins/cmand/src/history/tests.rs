@@ -85,6 +85,7 @@ pub(crate) fn peer(status: &node::Status, node: u32) -> node::NodeStatus {
         relayed: false,
         multicast_dead: false,
         held_until: None,
+        disallowed: false,
         heard_at: None,
     }
 }

@@ -36,6 +36,7 @@ impl Engine {
     /// Gives the working view up and looks for another.
     pub(crate) fn become_candidate(&mut self, now: Instant, listen: Duration) {
         self.wishes.clear();
+        self.protection.ballot_ended();
         self.freeze_stream();
         self.phase = Phase::Candidate(Candidate::new(now, listen));
     }
@@ -82,6 +83,7 @@ impl Engine {
             .heard
             .values()
             .filter(|h| h.at >= limit && h.hello.kind == HelloKind::Coordinator)
+            .filter(|h| !self.must_not_meet(now, &h.from, &h.hello))
             .peekable();
         let working = coordinators.peek().is_some();
         let patience =
@@ -142,6 +144,7 @@ impl Engine {
             .values()
             .filter(|h| h.at >= limit && h.hello.kind == HelloKind::Candidate)
             .filter(|h| h.hello.hears.contains(me.node))
+            .filter(|h| !self.must_not_meet(now, &h.from, &h.hello))
             .filter(|h| !(patient && self.holds.until(now, h.from.node).is_some()))
             .map(|h| (h.from, preference(&h.from, &h.hello)))
             .collect()

@@ -1,6 +1,6 @@
 //! Hello: announcing oneself, and what is made of others' (R-06, R-64r, R-70 to ).
 
-use cman_types::{Instant, MemberId, NodeId, NodeSet};
+use cman_types::{Epoch, Instant, MemberId, NodeId, NodeSet};
 use cman_wire::{
     Frame,
     frame::{Hello, HelloKind, Probe, ProbeAck, Reason, Relay},
@@ -61,7 +61,8 @@ impl Engine {
             incumbent: led.map_or(0, |view| u32::try_from(view.members.len()).unwrap_or(0)),
             hears: self.heard_lately(now).collect(),
             quorate: self.is_quorate(now),
-            dirty: false,
+            dirty: if coordinating { self.part_is_dirty() } else { self.protection.is_dirty() },
+            took_part: self.basis.epoch > Epoch(0),
         }
     }
 
@@ -260,7 +261,7 @@ impl Engine {
     }
 
     /// Whether a node that said hello goes before this one, by what both said last. R-35.
-    fn is_outranked_by(&self, from: &MemberId) -> bool {
+    pub(super) fn is_outranked_by(&self, from: &MemberId) -> bool {
         let Some(theirs) = self.heard.get(&from.node).filter(|heard| heard.from == *from) else {
             return false;
         };

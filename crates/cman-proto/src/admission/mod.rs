@@ -3,5 +3,6 @@
 mod candidate;
 mod hello;
 pub(crate) mod hold;
+pub(crate) mod protection;
 mod refuse;
 pub(crate) mod wishes;

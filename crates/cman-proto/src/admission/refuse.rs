@@ -1,4 +1,4 @@
-//! Refusing and being refused.
+//! Refusing and being refused (R-76, R-77, R-80m).
 
 use cman_types::{Instant, MemberId};
 use cman_wire::{
@@ -75,7 +75,14 @@ impl Engine {
     }
 
     pub(crate) fn on_refuse(&mut self, now: Instant, from: MemberId, refuse: &Refuse) {
-        if refuse.target != self.me() || !matches!(self.phase, Phase::Candidate(_)) {
+        if refuse.target != self.me() {
+            return;
+        }
+        if refuse.reason == RefuseReason::Disallowed {
+            self.on_disallowed(now, from, refuse);
+            return;
+        }
+        if !self.is_candidate() {
             return;
         }
         let refusal = Refusal {

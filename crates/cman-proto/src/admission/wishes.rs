@@ -111,7 +111,8 @@ impl Engine {
                 return;
             }
         }
-        if let Some(until) = self.held_until(now, from.node) {
+        let apart = self.must_not_meet(now, &from, &hello);
+        if let Some(until) = self.held_until(now, from.node).filter(|_| !apart) {
             let pause = self.cfg.timing.beat * 2;
             if self.wishes.may_answer(now, from.node, pause) {
                 self.refuse(now, from, RefuseReason::HeldOff, (0, 0), None, until.since(now));
@@ -119,10 +120,11 @@ impl Engine {
             return;
         }
         match hello.kind {
+            HelloKind::Candidate if apart => self.disallow(now, from, &hello),
             HelloKind::Candidate => {
                 self.wish(now, from, &hello, Kind::Single(None));
             }
-            HelloKind::Coordinator => self.consider_view(now, from, &hello),
+            HelloKind::Coordinator => self.consider_view(now, from, &hello, apart),
         }
     }
 
@@ -149,9 +151,9 @@ impl Engine {
         false
     }
 
-    /// A foreign coordinator: one of the two views takes the other in; if it took members
-    /// of ours, they are not ours any more.
-    fn consider_view(&mut self, now: Instant, from: MemberId, hello: &Hello) {
+    /// A foreign coordinator: one of the two views takes the other in, unless they are to
+    /// stay `apart` (R-80m); if it took members of ours, they are not ours any more.
+    fn consider_view(&mut self, now: Instant, from: MemberId, hello: &Hello, apart: bool) {
         let (me, Some(view)) = (self.me(), &self.view) else { return };
         let newer = hello.view.is_some_and(|id| id.epoch > view.id.epoch);
         let taken: BTreeSet<MemberId> =
@@ -166,6 +168,10 @@ impl Engine {
                 }
                 self.propose_without(now, &taken, changes);
             }
+            return;
+        }
+        if apart {
+            self.disallow(now, from, hello);
             return;
         }
         let held = hello.members.iter().any(|node| {

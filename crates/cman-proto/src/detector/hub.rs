@@ -51,6 +51,7 @@ impl HubMember {
             deaf_since: None,
             deaf: false,
             delay: Duration::ZERO,
+            dirty: false,
             urgent_answered: Instant::ZERO,
         }
     }
@@ -131,6 +132,7 @@ impl Engine {
         }
         member.newest = member.newest.max(Some((beat.echo, beat.answer)));
         member.delay = beat.delay;
+        member.dirty |= beat.dirty;
         member.needs_unicast = !beat.multicast_heard;
         if beat.multicast_heard || !beat.unicast_heard {
             member.deaf_since = None;

@@ -260,8 +260,18 @@ impl Engine {
             self.lease.promise(hub, received, &timing);
             self.takes_part();
         }
-        let beat =
-            MemberBeat { view, echo, answer, grant, urgent, multicast_heard, unicast_heard, delay };
+        let dirty = self.protection.is_dirty();
+        let beat = MemberBeat {
+            view,
+            echo,
+            answer,
+            grant,
+            urgent,
+            multicast_heard,
+            unicast_heard,
+            delay,
+            dirty,
+        };
         self.send(hub, Frame::MemberBeat(beat));
     }
 

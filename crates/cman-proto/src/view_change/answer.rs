@@ -86,6 +86,7 @@ impl Engine {
     /// Accepts: from now on nothing of the old view is sent, taken or delivered.
     fn freeze(&mut self, now: Instant, from: MemberId, propose: Propose) {
         self.promised = Some(propose.ballot);
+        self.protection.ballot_ended();
         self.freeze_stream();
         self.saw_epoch(propose.ballot.epoch);
         for member in &propose.members {
@@ -134,6 +135,7 @@ impl Engine {
             removed_self: self.removed_self,
             fresh: !self.took_part,
             knew: self.raised_at,
+            dirty: self.protection.is_dirty(),
             hub_leases: self.book.outstanding(now, lost),
             promised: self.lease.promised(now).map(|(hub, left)| (hub.node, left)).collect(),
             index,
@@ -287,6 +289,7 @@ impl Engine {
             return false;
         }
         self.install(now, &propose, &plan, flush, recover);
+        self.protection.ballot_ended();
         true
     }
 

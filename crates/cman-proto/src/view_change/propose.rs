@@ -1,4 +1,4 @@
-//! The proposer.
+//! The proposer, R-80m.
 
 use cman_types::{Amendment, Instant, Member, MemberId, NodeSet, ViewId};
 use cman_wire::{
@@ -8,7 +8,10 @@ use cman_wire::{
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{build_plan, completion, tell, tells};
+use super::{
+    apart,
+    plan::{build_plan, completion, tell, tells},
+};
 use crate::{
     engine::Engine,
     event::To,
@@ -56,6 +59,7 @@ impl Engine {
         let ballot = ViewId { epoch: self.epochs.seen.next(), coordinator: me.id };
         self.saw_epoch(ballot.epoch);
         self.promised = Some(ballot);
+        self.protection.ballot_ended();
         self.freeze_stream();
         let propose = Propose {
             ballot,
@@ -212,7 +216,7 @@ impl Engine {
             if proposer.flushes.len() < everybody || !proposer.committing.is_empty() {
                 return;
             }
-            if !self.complete_earlier(now) {
+            if !self.complete_earlier(now) && !self.leave_out_apart(now) {
                 self.make_plan(now);
             }
         } else if proposer.recovered.len() == everybody {
@@ -258,6 +262,20 @@ impl Engine {
         if let Some((_, proposer)) = self.proposing(own.ballot) {
             proposer.flushes.insert(me, own);
         }
+    }
+
+    /// R-80m: of several parts that carry state one stays in the ballot. True if somebody had to be
+    /// left out.
+    fn leave_out_apart(&mut self, now: Instant) -> bool {
+        let Phase::Frozen(Frozen { role: Role::Proposer(proposer), .. }) = &self.phase else {
+            return false;
+        };
+        let votes = |node| self.rules.sum([node].into_iter());
+        let out = apart::to_leave_out(self.me(), &proposer.flushes, votes);
+        if !out.is_empty() {
+            self.propose_again(now, &out, Reason::Parted);
+        }
+        !out.is_empty()
     }
 
     /// Everybody answered: says how the last views end, and asks all to get there.
@@ -347,8 +365,22 @@ impl Engine {
         let propose = frozen.propose.clone();
         let planned = frozen.planned.unwrap_or(now);
         let (flush, recover) = (planned.since(frozen.since), now.since(planned));
+        let dirty: Vec<MemberId> =
+            proposer.flushes.iter().filter(|(_, flush)| flush.dirty).map(|(&id, _)| id).collect();
         self.install(now, &propose, &plan, flush, recover);
+        self.protection.ballot_ended();
+        self.note_dirty(&dirty);
         self.cast(&propose, &Frame::Install(Install { ballot: propose.ballot }));
+    }
+
+    /// Who carries state is known from the answers before a beat tells it.
+    fn note_dirty(&mut self, dirty: &[MemberId]) {
+        let Some(hub) = self.hub_mut() else { return };
+        for id in dirty {
+            if let Some(member) = hub.members.get_mut(id) {
+                member.dirty = true;
+            }
+        }
     }
 
     pub(crate) fn tick_proposer(&mut self, now: Instant) {

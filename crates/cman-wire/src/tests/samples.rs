@@ -105,7 +105,8 @@ fn hello() -> Frame {
         incumbent: 5,
         hears: nodes(&[1, 2, 4]),
         quorate: true,
-        dirty: false,
+        dirty: true,
+        took_part: true,
     })
 }
 
@@ -153,6 +154,7 @@ fn flush() -> Frame {
         removed_self: false,
         fresh: true,
         knew: Epoch(15),
+        dirty: true,
         hub_leases: vec![(node(3), ms(700))],
         promised: vec![(node(2), ms(900))],
         index: 1,
@@ -198,6 +200,7 @@ pub(super) fn all() -> Vec<Frame> {
             multicast_heard: true,
             unicast_heard: true,
             delay: ms(3),
+            dirty: true,
         }),
         Frame::Who(Who { view, hub: node(1) }),
         Frame::Hears(Hears { view, hub: node(1), routes: 2 }),

@@ -144,11 +144,11 @@ prop_compose! {
 
 prop_compose! {
     fn member_beat()(
-        view in view_id(), echo: u64, answer: u8, flags: [bool; 4], delay in duration(),
+        view in view_id(), echo: u64, answer: u8, flags: [bool; 5], delay in duration(),
     ) -> Frame {
-        let [grant, urgent, multicast_heard, unicast_heard] = flags;
+        let [grant, urgent, multicast_heard, unicast_heard, dirty] = flags;
         Frame::MemberBeat(MemberBeat {
-            view, echo, answer, grant, urgent, multicast_heard, unicast_heard, delay,
+            view, echo, answer, grant, urgent, multicast_heard, unicast_heard, delay, dirty,
         })
     }
 }
@@ -162,9 +162,9 @@ prop_compose! {
         view in option::of(view_id()),
         sets in (nodes(), nodes()),
         counts: (u32, u32, u32),
-        flags: [bool; 2],
+        flags: [bool; 3],
     ) -> Frame {
-        let [quorate, dirty] = flags;
+        let [quorate, dirty, took_part] = flags;
         Frame::Hello(Hello {
             kind: if coordinator { HelloKind::Coordinator } else { HelloKind::Candidate },
             wire_min: wire.0,
@@ -180,6 +180,7 @@ prop_compose! {
             hears: sets.1,
             quorate,
             dirty,
+            took_part,
         })
     }
 }
@@ -195,6 +196,7 @@ prop_compose! {
             RefuseReason::OtherCluster,
             RefuseReason::WireVersion,
             RefuseReason::HeldOff,
+            RefuseReason::Disallowed,
         ]),
         ours: u64,
         theirs: u64,
@@ -283,8 +285,8 @@ prop_compose! {
         pending in vec(view_id(), 0..5),
         epoch_seen in epoch(),
         basis in basis(),
-        removed_self: bool,
-        fresh: (bool, u64),
+        flags: [bool; 3],
+        knew in epoch(),
         hub_leases in leases(),
         promised in leases(),
         index: u16,
@@ -294,10 +296,10 @@ prop_compose! {
         records in vec(ordered(), 0..9),
     ) -> Frame {
         let holdings = Holdings { delivered, stable, units, records };
-        let (fresh, knew) = (fresh.0, Epoch(fresh.1));
+        let [removed_self, fresh, dirty] = flags;
         Frame::Flush(Flush {
-            ballot, origin, pending, epoch_seen, basis, removed_self, fresh, knew, hub_leases,
-            promised, index, holdings,
+            ballot, origin, pending, epoch_seen, basis, removed_self, fresh, knew, dirty,
+            hub_leases, promised, index, holdings,
         })
     }
 }

@@ -12,6 +12,7 @@
 //! | [`statement`] | no two disjoint quorums at any instant | architecture 4, section 12 |
 //! | [`lease`] | a lease rests on fresh grants of a majority, and is told honestly | R-83 to R-90 |
 //! | [`votes`] | votes counted by a second, simple implementation | architecture 4 |
+//! | [`protection`] | state that was apart is not merged; nothing else ends for it | R-80m |
 //! | [`freshness`] | nobody counts as heard later than its datagrams arrived | R-14 |
 //! | [`sleepers`] | who slept accuses nobody | R-14 |
 //! | [`messages`] | messages: order, virtual synchrony, self-delivery, safety | architecture 2, 3, 5 |
@@ -35,6 +36,7 @@ pub mod lives;
 pub mod memory;
 pub mod messages;
 pub mod nonces;
+pub mod protection;
 pub mod sleepers;
 pub mod statement;
 pub mod votes;

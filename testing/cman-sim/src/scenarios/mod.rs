@@ -3,6 +3,7 @@
 
 mod crowds;
 mod deaths;
+mod dirty;
 mod endings;
 mod ghosts;
 mod guards;
@@ -82,6 +83,7 @@ pub fn all() -> Vec<Scenario> {
         ghosts::all(),
         crowds::all(),
         endings::all(),
+        dirty::all(),
         load::all(),
         large::all(),
         stories::as_scenarios(),

@@ -42,6 +42,7 @@ groups! {
     stories: "story-";
     groups: "ghost-";
     crowds: "groups-";
+    state: "dirty-";
     endings: "resend-" | "two-orders" | "beyond-" | "early-" | "skip-";
     loads: "join-storm" | "laggard" | "full-" | "partial-";
     quorum: "lease-" | "forgotten-" | "short-" | "slow-" | "dead-between" | "two-hubs" | "deputy-"

@@ -13,6 +13,7 @@
 //! | `start N ..`, `crash N ..` | starts daemons; kills them |
 //! | `stall N SPAN` | the node processes nothing for so long |
 //! | `leave N`, `remove N`, `kill N M` | the node leaves; gives up its votes as well; puts another one out |
+//! | `dirty N ..` | clients of these nodes carry state from now on |
 //! | `send N [count=C] [size=S] [safe]` | the node sends messages |
 //! | `drop A->B [KIND ..]` | datagrams with such frames, or all, are lost; `*` is any node |
 //! | `hold A->B [KIND ..]` | the same, but they arrive when everything passes again |

@@ -103,9 +103,10 @@ fn form(world: &mut World) -> Check {
 /// The hosts that a command names.
 fn hosts(command: &Command) -> Vec<usize> {
     match command {
-        Command::Start(hosts) | Command::Crash(hosts) | Command::Await { hosts, .. } => {
-            hosts.clone()
-        }
+        Command::Start(hosts)
+        | Command::Crash(hosts)
+        | Command::Dirty(hosts)
+        | Command::Await { hosts, .. } => hosts.clone(),
         Command::Newer(host)
         | Command::Config { host, .. }
         | Command::Stall(host, _)
@@ -137,6 +138,7 @@ fn act(world: &mut World, command: &Command) -> Check {
             let node = world.hosts[*target].node;
             order(world, *host, Order::Kill { node });
         }
+        Command::Dirty(hosts) => hosts.iter().for_each(|&host| order(world, host, Order::SetDirty)),
         Command::Send { host, count, size, safe } => {
             for _ in 0..*count {
                 if world.say(*host, *size, *safe).is_none() {

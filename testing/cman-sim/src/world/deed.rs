@@ -1,5 +1,6 @@
 //! What is done to the world: faults, and how they end.
 
+use cman_node::Command;
 use core::time::Duration;
 
 use super::World;
@@ -31,6 +32,8 @@ pub enum Deed {
     Crash(usize),
     /// A clock ticks at another rate.
     Rate(usize, u64),
+    /// Clients of a node carry state from now on, if it is in a view.
+    Mark(usize),
 }
 
 impl World {
@@ -55,6 +58,7 @@ impl World {
             Deed::Stall(host, span) => self.stall(host, span),
             Deed::Crash(host) => self.crash(host),
             Deed::Rate(host, rate) => self.set_rate(host, rate),
+            Deed::Mark(host) => _ = self.command(host, Command::SetDirty),
         }
     }
 

@@ -389,6 +389,7 @@ impl World {
         host.heard.fill(Instant::ZERO);
         host.proposing = None;
         host.lives += 1;
+        host.disallowed = false;
         let birth = Birth {
             incarnation,
             salt,
@@ -412,6 +413,7 @@ impl World {
             stored: Vec::new(),
             doomed: false,
             leaving: false,
+            dirty: false,
             removing: false,
             clients: Clients::default(),
         });
@@ -582,6 +584,11 @@ impl World {
             if *remove {
                 self.votes.removing(life.me);
             }
+        }
+        if let (Ok(()), Command::SetDirty) = (&answer, &command) {
+            life.dirty = true;
+            self.history.mark_dirty(life.me);
+            self.reach.hit(Place::Marked);
         }
         if let (Ok(()), Command::Kill { node }) = (&answer, &command) {
             self.reach.hit(Place::Kills);

@@ -1,14 +1,15 @@
 //! What nodes say, handed to the checkers.
 
-use cman_node::{Event, Status, ViewEvent};
-use cman_wire::frame::Reason;
+use cman_node::{Event, Refusal, Status, ViewEvent};
+use cman_types::NodeId;
+use cman_wire::frame::{Reason, RefuseReason};
 use std::{collections::VecDeque, rc::Rc};
 
 use super::World;
 use crate::{
     checkers::{
         agreement, confirmed, decided, freshness, lease, lineage, lives, memory, messages::Phase,
-        nonces, statement,
+        nonces, protection, statement,
     },
     clock::nanos,
     host::{Claim, End},
@@ -66,7 +67,13 @@ impl World {
                 Event::Notice { warning, text, .. } => self
                     .log(index, || format!("{}: {text}", if warning { "warns" } else { "notes" })),
                 Event::Left => self.stops(index, End::Left, "left"),
-                Event::Fatal { text, .. } => self.stops(index, End::Fatal, &text),
+                Event::Fatal { text, refusal } => {
+                    let disallowed = |refusal: &Refusal| refusal.reason == RefuseReason::Disallowed;
+                    if let Some(refusal) = refusal.filter(disallowed) {
+                        self.is_disallowed(index, refusal.by);
+                    }
+                    self.stops(index, End::Fatal, &text);
+                }
             }
         }
         if heard {
@@ -80,7 +87,7 @@ impl World {
             return Ok(());
         };
         let view = &event.view;
-        let nodes: Vec<u32> = view.nodes().map(cman_types::NodeId::get).collect();
+        let nodes: Vec<u32> = view.nodes().map(NodeId::get).collect();
         self.log(index, || {
             format!("installs e{} {nodes:?}: {}", view.id.epoch, event.text.replace('\n', " "))
         });
@@ -100,6 +107,7 @@ impl World {
         self.epochs.check(index, &me, view.id)?;
         let previous = self.history.install(self.now, me, view.id, view.ids());
         lineage::check(&self.history, &me, previous, event)?;
+        protection::merged(&self.history, &me, previous, view.id)?;
         self.messages.install(me, previous, view.id)?;
         self.groups.install(me, previous, view.id)?;
         let cluster = Rc::clone(&self.hosts[index].cluster);
@@ -152,6 +160,19 @@ impl World {
         life.said_quorate = quorate;
     }
 
+    /// A node ends because it carries state and was away.
+    fn is_disallowed(&mut self, index: usize, by: NodeId) {
+        let patience = nanos(self.hosts[index].cluster.token) * 2;
+        let check = protection::ended(self.now, patience, &self.hosts, index, by);
+        self.checked(check);
+        self.reach.hit(Place::Disallowed);
+        let host = &mut self.hosts[index];
+        host.disallowed = true;
+        if let Some(life) = &mut host.life {
+            life.doomed = true;
+        }
+    }
+
     pub(super) fn stops(&mut self, index: usize, end: End, text: &str) {
         let host = &self.hosts[index];
         let expected = host.life.as_ref().is_none_or(|life| life.doomed) || !host.observed;
@@ -180,6 +201,7 @@ impl World {
         if longer || moved || until != host.claim.until {
             host.claim = Claim { until, deadline, view: life.view.clone(), me: Some(life.me) };
         }
+        host.claimed_until = host.claimed_until.max(until);
         let check = self.check_claim(index, longer, moved);
         self.checked(check);
     }

@@ -51,6 +51,7 @@ fn hello(epoch: u64) -> Frame {
         hears: NodeSet::new(),
         quorate: false,
         dirty: false,
+        took_part: false,
     })
 }
 
