@@ -341,6 +341,10 @@ impl ClassicRequest {
             kind::PORT_BIND => Self::PortBind { port: get(body)? },
             kind::PORT_SEND => {
                 let (node, port, payload) = get::<(_, _, &[u8])>(body)?;
+                // PT-11
+                if port == 0 {
+                    return Err(INVALID);
+                }
                 let payload = at_most(payload, PORT_MESSAGE_MAX)?;
                 Self::PortSend { to: NodeId::new(node), port, payload }
             }

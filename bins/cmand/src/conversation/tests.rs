@@ -1,6 +1,7 @@
 //! Clients against a service without a node: what they say, what they get.
 
 mod groups;
+mod ports;
 
 use super::*;
 use crate::{

@@ -72,7 +72,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Operation, Malformed> {
     Ok(operation)
 }
 
-/// Any but 0.
+/// PT-01: any but 0.
 fn client_port(reader: &mut Reader<'_>) -> Result<u8, Malformed> {
     match reader.byte()? {
         0 => Err(Malformed),

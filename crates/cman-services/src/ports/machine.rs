@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Ports {
     me: NodeId,
-    /// Of the nodes in step.
+    /// PT-02: of the nodes in step.
     bound: BTreeMap<NodeId, PortSet>,
     binders: Binders,
 }
@@ -54,6 +54,7 @@ impl Ports {
         out: &mut VecDeque<Out>,
     ) -> Result<(), PortError> {
         let payload = match request {
+            // PT-04
             PortRequest::Bind { port } => {
                 self.binders.bind(session, port)?;
                 codec::open(port)
@@ -140,6 +141,7 @@ impl Service for Ports {
         }
     }
 
+    /// PT-15: binders are told in the order of the stream.
     fn on_operation(&mut self, sender: MemberId, delivered: &Bytes, out: &mut VecDeque<Out>) {
         let Ok(operation) = codec::decode(delivered) else { return };
         let node = sender.node;

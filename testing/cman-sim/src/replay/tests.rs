@@ -35,6 +35,8 @@ fn setup(me: u8) -> Setup {
         epoch_ceiling: None,
         wall_seconds: 1000,
         removed: false,
+        raised: Epoch(0),
+        device_poll: Duration::from_secs(10),
         observe: false,
     }
 }

@@ -11,16 +11,28 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What the test decides, and what it sees of the node.
 #[derive(Debug, Default)]
-struct Switches {
-    full: AtomicBool,
+pub(super) struct Switches {
+    pub(super) full: AtomicBool,
     closed: AtomicBool,
     ended: AtomicBool,
+}
+
+/// A node that stands for the one of the engine thread.
+pub(super) trait Stand: Host + Send + 'static {
+    /// What it has said since, to which client.
+    fn said(&mut self) -> Vec<(u64, Message)>;
 }
 
 /// A node on which one process is in one group.
 struct Alone {
     switches: Arc<Switches>,
     said: Vec<(u64, Message)>,
+}
+
+impl Stand for Alone {
+    fn said(&mut self) -> Vec<(u64, Message)> {
+        std::mem::take(&mut self.said)
+    }
 }
 
 impl Host for Alone {
@@ -87,9 +99,9 @@ fn send(group: GroupName, len: usize) -> Request {
 }
 
 /// A lab with a thread that stands for the engine, and a task for the service.
-struct GroupLab {
-    lab: Lab,
-    switches: Arc<Switches>,
+pub(super) struct GroupLab {
+    pub(super) lab: Lab,
+    pub(super) switches: Arc<Switches>,
 }
 
 impl Drop for GroupLab {
@@ -100,18 +112,24 @@ impl Drop for GroupLab {
 
 impl GroupLab {
     fn new() -> Self {
+        Self::with(|switches| Alone { switches, said: Vec::new() })
+    }
+
+    /// With this node.
+    pub(super) fn with<N: Stand>(node: impl FnOnce(Arc<Switches>) -> N) -> Self {
         let lab = Lab::new();
         let switches = Arc::new(Switches::default());
         let outbox = Outbox::default();
         let mut desk = Desk::new(lab.inbox.clone(), outbox.clone());
-        let mut node = Alone { switches: switches.clone(), said: Vec::new() };
+        let mut node = node(switches.clone());
+        let decided = switches.clone();
         thread::spawn(move || {
-            while !node.switches.ended.load(Ordering::Relaxed) {
-                if !node.switches.full.load(Ordering::Relaxed) {
+            while !decided.ended.load(Ordering::Relaxed) {
+                if !decided.full.load(Ordering::Relaxed) {
                     desk.room();
                 }
                 desk.serve(Instant::ZERO, &mut node);
-                for (session, event) in node.said.drain(..) {
+                for (session, event) in node.said() {
                     desk.tell(session, event);
                 }
                 desk.flush();
@@ -136,7 +154,7 @@ impl GroupLab {
     }
 
     /// A connection of this kind, and its ticket.
-    async fn greet(&self, channel: Channel) -> (Client, Option<Ticket>) {
+    pub(super) async fn greet(&self, channel: Channel) -> (Client, Option<Ticket>) {
         let mut client = self.lab.client(Access::Public);
         client.say(&Message::Hello(Hello { channel, ..Hello::from_program("test") })).await;
         match client.hear().await {
