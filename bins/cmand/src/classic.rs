@@ -1,8 +1,13 @@
 //! Requests of the classic interface, each to the part of the daemon that answers it.
 
-use crate::{answer, context::Context, groups::call::What, outlet::Outlet};
-use cman_ipc::{ClassicRequest, Message, Reply, Request};
-use cman_services::PortRequest;
+use crate::{answer, context::Context, fencing, groups::call::What, outlet::Outlet, voting};
+use cman_ipc::{
+    ClassicRequest, ErrorCode, Message, Reply, Request,
+    classic::{BarrierChange as Change, barrier},
+};
+use cman_services::{
+    BarrierChange, BarrierOptions, BarrierRequest, ClientRequest, FenceRequest, PortRequest,
+};
 use std::sync::Arc;
 
 /// Who does what a client asks.
@@ -16,24 +21,62 @@ pub(crate) enum Route {
 
 /// Who does that.
 pub(crate) fn route(request: ClassicRequest) -> Route {
-    let node = |request: PortRequest| Route::Node(What::Request(request.into()));
     match request {
-        ClassicRequest::PortBind { port } => node(PortRequest::Bind { port }),
+        ClassicRequest::BarrierRegister { name, flags, nodes }
+            if flags & barrier::MULTISTEP == 0 =>
+        {
+            let (autodelete, enabled) =
+                (flags & barrier::AUTODELETE != 0, flags & barrier::ENABLED != 0);
+            let options = BarrierOptions { autodelete, enabled };
+            ask(BarrierRequest::Register { name, nodes, options })
+        }
+        ClassicRequest::BarrierChange { name, change } => {
+            ask(BarrierRequest::Change { name, change: barrier_change(change) })
+        }
+        ClassicRequest::BarrierDelete { name } => ask(BarrierRequest::Delete { name }),
+        ClassicRequest::BarrierWait { name } => ask(BarrierRequest::Wait { name }),
+        ClassicRequest::FenceSet { node, at, agent } => ask(FenceRequest::Note { node, at, agent }),
+        ClassicRequest::PortBind { port } => ask(PortRequest::Bind { port }),
         ClassicRequest::PortIsBound { node, port } => Route::Node(What::IsBound(node, port)),
         ClassicRequest::PortSend { to, port, payload } => {
-            node(PortRequest::Send { to, port, payload })
+            ask(PortRequest::Send { to, port, payload })
         }
         other => Route::Service(other),
+    }
+}
+
+fn ask(request: impl Into<ClientRequest>) -> Route {
+    Route::Node(What::Request(request.into()))
+}
+
+const fn barrier_change(change: Change) -> BarrierChange {
+    match change {
+        Change::Autodelete(on) => BarrierChange::Autodelete(on),
+        Change::Enable => BarrierChange::Enable,
+        Change::Nodes(nodes) => BarrierChange::Nodes(nodes),
+        Change::Timeout(seconds) => BarrierChange::Timeout(seconds),
     }
 }
 
 /// The reply to a request for the service thread, from a client whose notices go to `_events`. It
 /// may take any time.
 pub(crate) async fn answer(
-    _: Arc<Context>,
+    context: Arc<Context>,
     _events: Arc<Outlet>,
     request: ClassicRequest,
 ) -> Reply {
+    if let Some(reply) = voting::answer(&context, &request).await {
+        return reply;
+    }
+    match request {
+        // BR-06
+        ClassicRequest::BarrierRegister { .. } => {
+            let text = "barriers of several steps are not supported".to_owned();
+            return answer::refused(ErrorCode::Invalid, text, "register one for each step");
+        }
+        ClassicRequest::FenceGet { node } => return fencing::answer(&context, node).await,
+        _ => {}
+    }
     let kind = Message::Request(Request::Classic(request)).kind();
     Reply::Error(answer::unsupported(kind))
 }

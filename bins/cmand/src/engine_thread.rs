@@ -352,8 +352,8 @@ impl EngineThread {
                     raised: store.raised,
                 }),
                 Event::Client { session, event } => {
-                    if let Some(message) = host::to_client(event) {
-                        self.desk.tell(session.0, message);
+                    if let Some(word) = host::to_client(event) {
+                        self.desk.pass_on(session.0, word);
                     }
                 }
                 Event::Amended { ticket, result } => {

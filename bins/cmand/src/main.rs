@@ -32,6 +32,7 @@ mod detach;
 mod directory;
 mod engine;
 mod engine_thread;
+mod fencing;
 mod groups;
 mod health;
 mod history;

@@ -3,6 +3,7 @@
 use crate::{
     context::Context,
     engine::Snapshot,
+    fencing,
     health::{MULTICAST_DEAD, Network, RELAYED, Rights, alarms},
     startup::resident_bytes,
 };
@@ -100,7 +101,7 @@ fn one_node(
         addresses: known.address.iter().map(|address| address.ip()).collect(),
         delay_ms: milliseconds(known.delay),
         path: member.map(|_| path),
-        last_fenced: None,
+        last_fenced: known.fenced.as_ref().and_then(fencing::last),
     }
 }
 

@@ -17,8 +17,10 @@ pub use cman_order::{Message, Refused as Full, Stats as StreamStats};
 pub use cman_proto::event::{Deliver, Refusal};
 pub use cman_quorum::{AmendError, DeviceError, Timing};
 pub use cman_services::{
-    ClientError, ClientEvent, ClientRequest, GroupError, GroupEvent, GroupName, GroupRequest,
-    PortError, PortEvent, PortRequest, PortSet, Process, Session,
+    BarrierChange, BarrierClaim, BarrierError, BarrierEvent, BarrierName, BarrierOptions,
+    BarrierRequest, ClientError, ClientEvent, ClientRequest, FenceError, FenceEvent, FenceRecord,
+    FenceRequest, GroupError, GroupEvent, GroupName, GroupRequest, PortError, PortEvent,
+    PortRequest, PortSet, Process, Session,
 };
 pub use counting::CommandError;
 pub use input::{Command, Lane, Peer, Setup, Stored, WIRE_VERSIONS};

@@ -3,7 +3,8 @@
 use cman_order::{Message, Refused as Full, Stats as StreamStats};
 use cman_proto::event::Deliver;
 use cman_services::{
-    ClientError, ClientRequest, GroupName, Out, PortSet, Process, Session, ViewInfo,
+    BarrierClaim, BarrierName, ClientError, ClientRequest, FenceRequest, GroupName, Out, PortSet,
+    Process, Session, ViewInfo,
 };
 use cman_types::{Instant, NodeId, View};
 
@@ -15,6 +16,9 @@ pub enum Refused {
     /// As many messages wait as may: try again after [`Event::Room`].
     #[error("too many messages wait to be sent: try again in a moment")]
     Full,
+    /// The node is not configured.
+    #[error("there is no node {0} in the configuration")]
+    NoNode(NodeId),
     /// What the service says of which it is asked.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -67,7 +71,13 @@ impl Node {
         if !self.engine.has_room() {
             return Err(Refused::Full);
         }
-        let answer = self.services.on_client(session, request).map_err(Refused::Client);
+        // FR-02
+        if let ClientRequest::Fence(FenceRequest::Note { node, .. }) = &request
+            && !self.is_configured(*node)
+        {
+            return Err(Refused::NoNode(*node));
+        }
+        let answer = self.services.on_client(now, session, request).map_err(Refused::Client);
         self.collect(now);
         answer
     }
@@ -99,7 +109,7 @@ impl Node {
         let Some(node) = node.filter(|node| *node != self.me.node) else {
             return Ok(self.services.is_bound_here(port));
         };
-        if !self.setup.peers.iter().any(|peer| peer.id == node) {
+        if !self.is_configured(node) {
             return Err(PortUnknown::NoNode(node));
         }
         if self.engine.view().and_then(|view| view.member_of_node(node)).is_none() {
@@ -107,6 +117,15 @@ impl Node {
         }
         let ports = self.services.ports(node).ok_or(PortUnknown::NotYet(node))?;
         Ok(ports.contains(port))
+    }
+
+    fn is_configured(&self, node: NodeId) -> bool {
+        self.setup.peers.iter().any(|peer| peer.id == node)
+    }
+
+    /// Which node has registered which barrier, and whether it has come; for checkers.
+    pub fn barriers(&self) -> impl Iterator<Item = (&BarrierName, NodeId, BarrierClaim)> {
+        self.services.barriers()
     }
 
     /// The ports that this node has bound, ascending; port 0 is always among them.

@@ -2,7 +2,7 @@
 
 use cman_proto::event::{Deliver, Refusal};
 use cman_quorum::AmendError;
-use cman_services::{ClientEvent, Session};
+use cman_services::{ClientEvent, FenceRecord, Session};
 use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::frame::Reason;
 use core::{net::SocketAddr, time::Duration};
@@ -194,6 +194,8 @@ pub struct NodeStatus {
     /// When it was last heard, for the checker of freshness; never later than the arrival of the
     /// datagram that is the evidence.
     pub heard_at: Option<Instant>,
+    /// What is known of its last fencing.
+    pub fenced: Option<FenceRecord>,
 }
 
 /// The quorum device of a node.

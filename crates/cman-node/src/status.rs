@@ -97,6 +97,7 @@ impl Node {
             multicast_dead: report.multicast_dead && self.setup.multicast,
             held_until: engine.held_until(now, node),
             heard_at: report.heard,
+            fenced: self.services.fenced(node).cloned(),
         }
     }
 

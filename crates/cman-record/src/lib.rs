@@ -48,6 +48,14 @@
 //! | 29 groups | u64 session |
 //! | 30 bind | u64 session, u8 port |
 //! | 31 send to port | u64 session, u32 node id (0: all), u8 port, message |
+//! | 32 register barrier | u64 session, u32 nodes, u8 autodelete, u8 enabled, name of the barrier |
+//! | 33 barrier: autodelete | u64 session, u8 on, name of the barrier |
+//! | 34 barrier: enable | u64 session, name of the barrier |
+//! | 35 barrier: nodes | u64 session, u32 nodes, name of the barrier |
+//! | 36 barrier: timeout | u64 session, u32 seconds, name of the barrier |
+//! | 37 wait at barrier | u64 session, name of the barrier |
+//! | 38 delete barrier | u64 session, name of the barrier |
+//! | 39 note fencing | u64 session, u32 node id, u64 when (seconds since 1970), agent |
 //! | 40 amend | u64 ticket, u32 node id (0: expected votes), u32 votes |
 //! | 41 register device | u32 votes, name |
 //! | 42 unregister device | empty |

@@ -490,7 +490,10 @@ fn append_command(to: &mut Vec<u8>, command: &Command) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cman_node::{GroupRequest, PortRequest};
+    use cman_node::{
+        BarrierChange, BarrierName, BarrierOptions, BarrierRequest, FenceRequest, GroupRequest,
+        PortRequest,
+    };
     use proptest::prelude::*;
 
     fn name() -> GroupName {
@@ -503,6 +506,14 @@ mod tests {
 
     fn asks(request: impl Into<ClientRequest>) -> Record<'static> {
         Record::Asks { session: Session(258), request: Cow::Owned(request.into()) }
+    }
+
+    fn barrier() -> BarrierName {
+        BarrierName::new(b"b").unwrap()
+    }
+
+    fn changed(change: BarrierChange) -> BarrierRequest {
+        BarrierRequest::Change { name: barrier(), change }
     }
 
     /// One of each kind.
@@ -550,6 +561,18 @@ mod tests {
             asks(PortRequest::Bind { port: 11 }),
             asks(PortRequest::Send { to: None, port: 11, payload: "abc".into() }),
             asks(PortRequest::Send { to: Some(node), port: 0, payload: "".into() }),
+            asks(BarrierRequest::Register {
+                name: barrier(),
+                nodes: 3,
+                options: BarrierOptions { autodelete: true, enabled: false },
+            }),
+            asks(changed(BarrierChange::Autodelete(false))),
+            asks(changed(BarrierChange::Enable)),
+            asks(changed(BarrierChange::Nodes(3))),
+            asks(changed(BarrierChange::Timeout(258))),
+            asks(BarrierRequest::Wait { name: barrier() }),
+            asks(BarrierRequest::Delete { name: barrier() }),
+            asks(FenceRequest::Note { node, at: 1 << 33, agent: "abc".into() }),
             Record::Close(session),
             Record::Answer("no".into()),
             Record::Sealed { clear: &[9; HEADER_SIZE], plain: b"plain" },

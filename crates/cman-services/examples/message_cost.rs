@@ -28,9 +28,17 @@ fn cost(size: usize) -> Result<u64, Box<dyn Error>> {
     let group = GroupName::new(b"a group")?;
     for number in 0..64 {
         let group = GroupName::new(format!("group {number}").as_bytes())?;
-        services.on_client(Session(1), GroupRequest::Join { group, pid: 1 }.into())?;
+        services.on_client(
+            Instant::ZERO,
+            Session(1),
+            GroupRequest::Join { group, pid: 1 }.into(),
+        )?;
     }
-    services.on_client(Session(1), GroupRequest::Join { group: group.clone(), pid: 1 }.into())?;
+    services.on_client(
+        Instant::ZERO,
+        Session(1),
+        GroupRequest::Join { group: group.clone(), pid: 1 }.into(),
+    )?;
     deliver_all(&mut services, me);
 
     let text = Bytes::from(vec![1; size]);
@@ -38,8 +46,11 @@ fn cost(size: usize) -> Result<u64, Box<dyn Error>> {
     let start = processor_time()?;
     for _ in 0..count {
         let (group, payload) = (group.clone(), text.clone());
-        services
-            .on_client(Session(1), GroupRequest::Send { group, payload, safe: false }.into())?;
+        services.on_client(
+            Instant::ZERO,
+            Session(1),
+            GroupRequest::Send { group, payload, safe: false }.into(),
+        )?;
         let Some(Out::Multicast { payload, .. }) = services.poll() else { continue };
         services.on_deliver(me, payload);
         black_box(services.poll());

@@ -2,6 +2,8 @@
 //! One type of each for all services; what they carry is the services' own.
 
 use crate::{
+    barriers::{BarrierError, BarrierEvent, BarrierRequest},
+    fencing::{FenceError, FenceEvent, FenceRequest},
     groups::{GroupError, GroupEvent, GroupRequest},
     ports::{PortError, PortEvent, PortRequest},
 };
@@ -9,6 +11,10 @@ use crate::{
 /// What a client asks.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ClientRequest {
+    /// Of barriers.
+    Barrier(BarrierRequest),
+    /// Of the fencing record.
+    Fence(FenceRequest),
     /// Of groups.
     Group(GroupRequest),
     /// Of ports.
@@ -18,6 +24,10 @@ pub enum ClientRequest {
 /// What a client is told.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum ClientEvent {
+    /// By barriers.
+    Barrier(BarrierEvent),
+    /// By the fencing record.
+    Fence(FenceEvent),
     /// By groups.
     Group(GroupEvent),
     /// By ports.
@@ -27,6 +37,12 @@ pub enum ClientEvent {
 /// Why a request was refused. Nothing has changed then.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, thiserror::Error)]
 pub enum ClientError {
+    /// By barriers.
+    #[error(transparent)]
+    Barrier(#[from] BarrierError),
+    /// By the fencing record.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
     /// By groups.
     #[error(transparent)]
     Group(#[from] GroupError),
@@ -47,6 +63,18 @@ impl ClientRequest {
     }
 }
 
+impl From<BarrierRequest> for ClientRequest {
+    fn from(request: BarrierRequest) -> Self {
+        Self::Barrier(request)
+    }
+}
+
+impl From<FenceRequest> for ClientRequest {
+    fn from(request: FenceRequest) -> Self {
+        Self::Fence(request)
+    }
+}
+
 impl From<GroupRequest> for ClientRequest {
     fn from(request: GroupRequest) -> Self {
         Self::Group(request)
@@ -56,6 +84,18 @@ impl From<GroupRequest> for ClientRequest {
 impl From<PortRequest> for ClientRequest {
     fn from(request: PortRequest) -> Self {
         Self::Port(request)
+    }
+}
+
+impl From<BarrierEvent> for ClientEvent {
+    fn from(event: BarrierEvent) -> Self {
+        Self::Barrier(event)
+    }
+}
+
+impl From<FenceEvent> for ClientEvent {
+    fn from(event: FenceEvent) -> Self {
+        Self::Fence(event)
     }
 }
 

@@ -14,6 +14,8 @@
 //! | `sync` | after a view in which sides meet: everybody's own part, or nothing |
 //! | `state` | the message that carries one member's part |
 //! | `reader` | a cursor over received bytes |
+//! | [`barriers`] | places where nodes wait for each other |
+//! | [`fencing`] | which node was forced out last, when, by what |
 //! | [`groups`] | closed process groups |
 //! | [`ports`] | who has bound which port, and messages to ports |
 //!
@@ -45,7 +47,7 @@
 //! // A client joins: that goes out, and comes back in the order of the stream.
 //! let group = GroupName::new(b"editors")?;
 //! let join = GroupRequest::Join { group: group.clone(), pid: 4711 };
-//! services.on_client(Session(1), join.into())?;
+//! services.on_client(Instant::ZERO, Session(1), join.into())?;
 //! let Some(Out::Multicast { payload, .. }) = services.poll() else { panic!("nothing to send") };
 //! assert!(services.members(&group).is_empty());
 //! services.on_deliver(me, payload);
@@ -56,7 +58,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+pub mod barriers;
 pub mod client;
+pub mod fencing;
 pub mod groups;
 pub mod output;
 pub mod ports;
@@ -66,8 +70,12 @@ pub mod services;
 mod state;
 mod sync;
 
+pub use barriers::{
+    BarrierChange, BarrierClaim, BarrierError, BarrierEvent, BarrierOptions, BarrierRequest,
+};
 pub use client::{ClientError, ClientEvent, ClientRequest};
-pub use cman_types::{GroupName, Process, group::Reason};
+pub use cman_types::{BarrierName, GroupName, Process, group::Reason};
+pub use fencing::{FenceError, FenceEvent, FenceRecord, FenceRequest};
 pub use groups::{GroupError, GroupEvent, GroupRequest};
 pub use output::{Out, Session, ViewInfo};
 pub use ports::{PortError, PortEvent, PortRequest, PortSet};

@@ -1,7 +1,9 @@
 //! All services of a node, composed.
 
 use crate::{
+    barriers::{BarrierClaim, Barriers},
     client::{ClientError, ClientRequest},
+    fencing::{FenceRecord, Fencing},
     groups::Groups,
     output::{Out, Session, ViewInfo},
     ports::{PortSet, Ports},
@@ -10,7 +12,7 @@ use crate::{
     sync::{Operation, Sync},
 };
 use bytes::Bytes;
-use cman_types::{GroupName, Instant, MemberId, NodeId, Process, ViewId};
+use cman_types::{BarrierName, GroupName, Instant, MemberId, NodeId, Process, ViewId};
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +20,8 @@ use std::collections::{BTreeMap, VecDeque};
 /// nothing more; call [`Self::on_timeout`] at [`Self::due`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Services {
+    barriers: Barriers,
+    fencing: Fencing,
     groups: Groups,
     ports: Ports,
     sync: Sync,
@@ -30,6 +34,8 @@ impl Services {
     #[must_use]
     pub fn new(me: MemberId, sync_time_max: Duration) -> Self {
         Self {
+            barriers: Barriers::new(me),
+            fencing: Fencing::new(me),
             groups: Groups::new(me),
             ports: Ports::new(me),
             sync: Sync::new(me, sync_time_max),
@@ -47,7 +53,10 @@ impl Services {
         let kept = self.sync.known_nodes();
         self.groups.on_lost(&kept, &mut self.out);
         self.ports.on_lost(&kept, &mut self.out);
+        self.barriers.on_lost(&kept, &mut self.out);
+        self.fencing.on_view(info.view);
         if self.sync.is_complete() {
+            self.barriers.on_ready(&kept, &mut self.out);
             self.out.push_back(Out::Synced { view: info.view.id });
         } else {
             self.start_sync(now, info.view.id);
@@ -57,7 +66,13 @@ impl Services {
     /// G-21: before anything else that waits.
     fn start_sync(&mut self, now: Instant, view: ViewId) {
         self.sync.start(now, view);
-        let state = State { view, groups: self.groups.part(), ports: self.ports.part() };
+        let state = State {
+            view,
+            barriers: self.barriers.part(),
+            fencing: self.fencing.part(),
+            groups: self.groups.part(),
+            ports: self.ports.part(),
+        };
         self.out.push_back(Out::Multicast { payload: state.encode(), safe: false, urgent: true });
     }
 
@@ -76,12 +91,18 @@ impl Services {
         let Ok(state) = State::decode(bytes) else { return };
         let Some(ended) = self.sync.on_state(sender, state) else { return };
         let (mut groups, mut ports) = (BTreeMap::new(), BTreeMap::new());
+        let (mut barriers, mut fencing) = (BTreeMap::new(), BTreeMap::new());
         for (member, state) in ended.states {
+            barriers.insert(member.node, state.barriers);
+            fencing.insert(member.node, state.fencing);
             groups.insert(member.node, state.groups);
             ports.insert(member.node, state.ports);
         }
         self.groups.on_synced(groups, &mut self.out);
         self.ports.on_synced(ports, &mut self.out);
+        self.barriers.on_synced(barriers, &mut self.out);
+        self.fencing.on_synced(fencing, &mut self.out);
+        self.barriers.on_ready(&self.sync.known_nodes(), &mut self.out);
         self.out.push_back(Out::Synced { view: ended.view });
         for operation in ended.held {
             self.apply(operation);
@@ -95,6 +116,8 @@ impl Services {
             return;
         }
         match payload.first() {
+            Some(&Barriers::ID) => self.barriers.on_operation(sender, &payload, &mut self.out),
+            Some(&Fencing::ID) => self.fencing.on_operation(sender, &payload, &mut self.out),
             Some(&Groups::ID) => self.groups.on_operation(sender, &payload, &mut self.out),
             Some(&Ports::ID) => self.ports.on_operation(sender, &payload, &mut self.out),
             _ => {}
@@ -107,10 +130,17 @@ impl Services {
     /// The service's reason.
     pub fn on_client(
         &mut self,
+        now: Instant,
         session: Session,
         request: ClientRequest,
     ) -> Result<(), ClientError> {
         match request {
+            ClientRequest::Barrier(request) => {
+                self.barriers.on_client(now, session, request, &mut self.out)?;
+            }
+            ClientRequest::Fence(request) => {
+                self.fencing.on_client(session, request, &mut self.out)?;
+            }
             ClientRequest::Group(request) => {
                 self.groups.on_client(session, request, &mut self.out)?;
             }
@@ -126,17 +156,20 @@ impl Services {
     pub fn close_session(&mut self, session: Session) {
         self.groups.close_session(session, &mut self.out);
         self.ports.close_session(session, &mut self.out);
+        self.barriers.close_session(session, &mut self.out);
+        self.fencing.close_session(session);
     }
 
     /// When [`Self::on_timeout`] wants to be called; [`Instant::FAR`] if never.
     #[must_use]
     pub fn due(&self) -> Instant {
-        self.sync.due()
+        self.sync.due().min(self.barriers.due())
     }
 
     /// It is [`Self::due`]. Call it after what arrived until now was handed in.
     pub fn on_timeout(&mut self, now: Instant) {
         self.sync.on_timeout(now, &mut self.out);
+        self.barriers.on_timeout(now, &mut self.out);
     }
 
     /// The next thing to do.
@@ -185,6 +218,23 @@ impl Services {
     #[must_use]
     pub fn is_bound_here(&self, port: u8) -> bool {
         self.ports.is_bound_here(port)
+    }
+
+    /// Which node has registered which barrier and which of them have come, by name and node, as of
+    /// what was delivered so far.
+    pub fn barriers(&self) -> impl Iterator<Item = (&BarrierName, NodeId, BarrierClaim)> {
+        self.barriers.all().map(|(name, node, claim)| (name, node, *claim))
+    }
+
+    /// When and by what a node was fenced last, as far as that was reported.
+    #[must_use]
+    pub fn fenced(&self, node: NodeId) -> Option<&FenceRecord> {
+        self.fencing.of(node)
+    }
+
+    /// All nodes that were fenced, as far as that was reported.
+    pub fn all_fenced(&self) -> impl Iterator<Item = (NodeId, &FenceRecord)> {
+        self.fencing.all()
     }
 
     /// Members of groups on nodes that are not members of the view, or that this node does not

@@ -6,6 +6,8 @@
 //! service that is not named has nothing to say: the sender may be of a release without it.
 
 use crate::{
+    barriers::Barriers,
+    fencing::Fencing,
     groups::Groups,
     ports::Ports,
     reader::{Malformed, Reader},
@@ -22,6 +24,8 @@ pub(crate) const SYNC: u8 = 0;
 pub(crate) struct State {
     /// The view. Left over from another, the message says nothing.
     pub(crate) view: ViewId,
+    pub(crate) barriers: <Barriers as Service>::Part,
+    pub(crate) fencing: <Fencing as Service>::Part,
     pub(crate) groups: <Groups as Service>::Part,
     pub(crate) ports: <Ports as Service>::Part,
 }
@@ -30,6 +34,8 @@ impl State {
     pub(crate) fn encode(&self) -> Bytes {
         let mut bytes = vec![SYNC];
         put_view(&self.view, &mut bytes);
+        put_part::<Barriers>(&self.barriers, &mut bytes);
+        put_part::<Fencing>(&self.fencing, &mut bytes);
         put_part::<Groups>(&self.groups, &mut bytes);
         put_part::<Ports>(&self.ports, &mut bytes);
         bytes.into()
@@ -39,19 +45,26 @@ impl State {
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let view = view(&mut reader)?;
-        let (mut groups, mut ports) = (None, None);
+        let (mut barriers, mut fencing, mut groups, mut ports) = (None, None, None, None);
         while reader.left() > 0 {
             let service = reader.byte()?;
             let size = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
             let part = reader.take(size)?;
             match service {
+                Barriers::ID => read_part::<Barriers>(part, &mut barriers)?,
+                Fencing::ID => read_part::<Fencing>(part, &mut fencing)?,
                 Groups::ID => read_part::<Groups>(part, &mut groups)?,
                 Ports::ID => read_part::<Ports>(part, &mut ports)?,
                 _ => {}
             }
         }
-        let (groups, ports) = (groups.unwrap_or_default(), ports.unwrap_or_default());
-        Ok(Self { view, groups, ports })
+        Ok(Self {
+            view,
+            barriers: barriers.unwrap_or_default(),
+            fencing: fencing.unwrap_or_default(),
+            groups: groups.unwrap_or_default(),
+            ports: ports.unwrap_or_default(),
+        })
     }
 }
 

@@ -7,7 +7,7 @@ mod cluster;
 use bytes::Bytes;
 use cluster::{Cluster, process};
 use cman_services::{GroupRequest, Out, Services, Session};
-use cman_types::Prng;
+use cman_types::{Instant, Prng};
 use proptest::{collection::vec, prelude::*};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -137,14 +137,15 @@ fn memberships_are_bounded() {
     let join = |number| GroupRequest::Join { group: cluster::group(&name(number)), pid: 1 };
     for number in 0..MAX {
         let services = &mut cluster.node(1).services;
-        services.on_client(Session(1), join(number).into()).unwrap();
+        services.on_client(Instant::ZERO, Session(1), join(number).into()).unwrap();
         let Some(Out::Multicast { payload, .. }) = services.poll() else { panic!("no join") };
         services.on_deliver(one, payload.clone());
         services.poll();
         cluster.node(2).services.on_deliver(one, payload);
     }
     let services = &mut cluster.node(1).services;
-    let refused = services.on_client(Session(1), join(MAX).into()).unwrap_err().to_string();
+    let refused =
+        services.on_client(Instant::ZERO, Session(1), join(MAX).into()).unwrap_err().to_string();
     assert!(refused.contains("16384"), "{refused}");
 
     // One more, from a node that does not count.
@@ -163,10 +164,10 @@ fn memberships_are_bounded() {
     // Who leaves makes room.
     let leave = GroupRequest::Leave { group: cluster::group(&name(7)) };
     let services = &mut cluster.node(1).services;
-    services.on_client(Session(1), leave.into()).unwrap();
+    services.on_client(Instant::ZERO, Session(1), leave.into()).unwrap();
     let Some(Out::Multicast { payload, .. }) = services.poll() else { panic!("no leave") };
     services.on_deliver(one, payload);
-    services.on_client(Session(1), join(MAX).into()).unwrap();
+    services.on_client(Instant::ZERO, Session(1), join(MAX).into()).unwrap();
     while let Some(out) = services.poll() {
         if let Out::Multicast { payload, .. } = out {
             services.on_deliver(one, payload);

@@ -42,7 +42,13 @@ impl Call {
     /// Whether it waits until there is room, also if its client is not patient: clients of the
     /// classic interface do not know of refusals for want of it (PT-13).
     pub(crate) const fn is_patient(&self) -> bool {
-        matches!(self.what, What::Request(ClientRequest::Port(_)))
+        self.is_answered_later() || matches!(self.what, What::Request(ClientRequest::Port(_)))
+    }
+
+    /// Whether the node says later what came of it, by an event: it has to come back in the
+    /// order of the stream, or waits for others (BR-05, FR-02).
+    pub(crate) const fn is_answered_later(&self) -> bool {
+        matches!(self.what, What::Request(ClientRequest::Barrier(_) | ClientRequest::Fence(_)))
     }
 
     /// What it counts for in the account of its client.

@@ -3,7 +3,7 @@
 
 use super::{
     call::{Call, What},
-    host::{Host, to_error},
+    host::{Host, Word, to_error},
     inbox::{Batch, Inbox},
     outbox::{Outbox, Told},
 };
@@ -17,6 +17,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::oneshot;
 
 /// Calls that are done in one turn, so that datagrams do not wait long.
 const TURN_CALLS: usize = 4096;
@@ -66,6 +67,8 @@ struct Line {
     outlet: Arc<Outlet>,
     patient: bool,
     calls: VecDeque<Call>,
+    /// Who waits for the answer that the node gives later. Clients ask one thing at a time.
+    later: Option<oneshot::Sender<Reply>>,
     /// It has read too little for too long and gets nothing more.
     overflown: bool,
 }
@@ -144,6 +147,7 @@ impl Desk {
             outlet,
             patient,
             calls: VecDeque::new(),
+            later: None,
             overflown: false,
         });
         if line.calls.is_empty() && !calls.is_empty() {
@@ -177,6 +181,10 @@ impl Desk {
             calls += 1;
             bytes += call.bytes();
             closed |= matches!(call.what, What::Close);
+            if result.is_ok() && call.is_answered_later() {
+                line.later = call.answer;
+                continue;
+            }
             refused.extend(answer(call, result));
         }
         *left -= calls;
@@ -192,6 +200,23 @@ impl Desk {
             (true, _) => Row::Done,
             (false, true) => Row::Full,
             (false, false) => Row::Share,
+        }
+    }
+
+    /// The node has a word for a client.
+    pub(crate) fn pass_on(&mut self, session: u64, word: Word) {
+        match word {
+            Word::Answer(reply) => self.answer(session, reply),
+            Word::Event(message) => self.tell(session, message),
+        }
+    }
+
+    /// The node says what came of a request that took time.
+    fn answer(&mut self, session: u64, reply: Reply) {
+        let line = self.lines.get_mut(&session);
+        if let Some(answer) = line.and_then(|line| line.later.take()) {
+            // Whoever asked may be gone.
+            let _gone = answer.send(reply);
         }
     }
 

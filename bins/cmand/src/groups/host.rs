@@ -7,8 +7,8 @@ use cman_ipc::{
 use cman_node::{Node, PortUnknown, Refused};
 use cman_record::{Record, Recorder};
 use cman_services::{
-    ClientError, ClientEvent, ClientRequest, GroupError, GroupEvent as NodeEvent, PortError,
-    PortEvent, Session,
+    BarrierError, ClientError, ClientEvent, ClientRequest, FenceEvent, GroupError,
+    GroupEvent as NodeEvent, PortError, PortEvent, Session,
 };
 use cman_types::{GroupName, Instant, NodeId, Process};
 use std::sync::{Mutex, PoisonError};
@@ -82,11 +82,25 @@ impl Host for Recorded<'_> {
     }
 }
 
+/// What becomes of an event of the node.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// The answer to a request that took time.
+    Answer(Reply),
+    /// Something that the client is told without having asked.
+    Event(Message),
+}
+
 /// An event as clients are told it. Answers to questions that are not asked here are none.
-pub(crate) fn to_client(event: ClientEvent) -> Option<Message> {
+pub(crate) fn to_client(event: ClientEvent) -> Option<Word> {
     match event {
-        ClientEvent::Group(event) => group_event(event).map(Message::Group),
-        ClientEvent::Port(event) => Some(Message::Notice(port_notice(event))),
+        ClientEvent::Barrier(event) => Some(Word::Answer(match event.result {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Error(to_error(&Refused::Client(error.into()))),
+        })),
+        ClientEvent::Fence(FenceEvent::Noted { .. }) => Some(Word::Answer(Reply::Done)),
+        ClientEvent::Group(event) => group_event(event).map(Message::Group).map(Word::Event),
+        ClientEvent::Port(event) => Some(Word::Event(Message::Notice(port_notice(event)))),
     }
 }
 
@@ -115,6 +129,9 @@ fn group_event(event: NodeEvent) -> Option<GroupEvent> {
 pub(crate) fn to_error(refused: &Refused) -> ErrorReply {
     let (code, advice) = match refused {
         Refused::Full => (ErrorCode::Busy, "try again"),
+        Refused::NoNode(_) => (ErrorCode::NotFound, "look at `cman_tool nodes`"),
+        Refused::Client(ClientError::Barrier(error)) => barrier_error(error),
+        Refused::Client(ClientError::Fence(_)) => (ErrorCode::Invalid, ""),
         Refused::Client(ClientError::Group(error)) => match error {
             GroupError::AlreadyJoined { .. } => (ErrorCode::Exists, "leave it first"),
             GroupError::NotJoined { .. } => (ErrorCode::NotJoined, "join it first"),
@@ -129,6 +146,20 @@ pub(crate) fn to_error(refused: &Refused) -> ErrorReply {
         },
     };
     ErrorReply { code, text: refused.to_string(), advice: advice.to_owned() }
+}
+
+/// The code, and what to do.
+const fn barrier_error(error: &BarrierError) -> (ErrorCode, &'static str) {
+    match error {
+        BarrierError::HasCome { .. } => (ErrorCode::Invalid, "delete it and register it again"),
+        BarrierError::NodeLost { .. } => (ErrorCode::NodeLost, "wait again if enough are left"),
+        BarrierError::NotFound { .. } => (ErrorCode::NotFound, "register it first"),
+        BarrierError::OtherCount { .. } => {
+            (ErrorCode::Invalid, "use the number of the others, or another name")
+        }
+        BarrierError::TimedOut { .. } => (ErrorCode::TimedOut, "wait again, or delete it"),
+        _ => (ErrorCode::Refused, "delete barriers that are not needed any more"),
+    }
 }
 
 fn port_unknown(unknown: &PortUnknown) -> ErrorReply {

@@ -87,6 +87,7 @@ pub(crate) fn peer(status: &node::Status, node: u32) -> node::NodeStatus {
         held_until: None,
         disallowed: false,
         heard_at: None,
+        fenced: None,
     }
 }
 

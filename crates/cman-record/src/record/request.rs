@@ -1,7 +1,10 @@
 //! What clients ask, to bytes and back.
 
 use super::{Malformed, append_name, rest::Rest};
-use cman_node::{ClientRequest, GroupRequest, PortRequest};
+use cman_node::{
+    BarrierChange, BarrierOptions, BarrierRequest, ClientRequest, FenceRequest, GroupRequest,
+    PortRequest,
+};
 use cman_types::NodeId;
 
 pub(super) const fn kind(request: &ClientRequest) -> u8 {
@@ -13,6 +16,20 @@ pub(super) const fn kind(request: &ClientRequest) -> u8 {
         ClientRequest::Group(GroupRequest::Groups) => 29,
         ClientRequest::Port(PortRequest::Bind { .. }) => 30,
         ClientRequest::Port(PortRequest::Send { .. }) => 31,
+        ClientRequest::Barrier(request) => barrier_kind(request),
+        ClientRequest::Fence(FenceRequest::Note { .. }) => 39,
+    }
+}
+
+const fn barrier_kind(request: &BarrierRequest) -> u8 {
+    match request {
+        BarrierRequest::Register { .. } => 32,
+        BarrierRequest::Change { change: BarrierChange::Autodelete(_), .. } => 33,
+        BarrierRequest::Change { change: BarrierChange::Enable, .. } => 34,
+        BarrierRequest::Change { change: BarrierChange::Nodes(_), .. } => 35,
+        BarrierRequest::Change { change: BarrierChange::Timeout(_), .. } => 36,
+        BarrierRequest::Wait { .. } => 37,
+        BarrierRequest::Delete { .. } => 38,
     }
 }
 
@@ -26,7 +43,31 @@ pub(super) fn append(request: &ClientRequest, to: &mut Vec<u8>) {
             to.push(*port);
             to.extend_from_slice(payload);
         }
+        ClientRequest::Barrier(request) => append_barrier(request, to),
+        ClientRequest::Fence(FenceRequest::Note { node, at, agent }) => {
+            to.extend_from_slice(&node.get().to_le_bytes());
+            to.extend_from_slice(&at.to_le_bytes());
+            to.extend_from_slice(agent);
+        }
     }
+}
+
+fn append_barrier(request: &BarrierRequest, to: &mut Vec<u8>) {
+    match request {
+        BarrierRequest::Register { nodes, options, .. } => {
+            to.extend_from_slice(&nodes.to_le_bytes());
+            to.extend([u8::from(options.autodelete), u8::from(options.enabled)]);
+        }
+        BarrierRequest::Change { change, .. } => match change {
+            BarrierChange::Autodelete(on) => to.push(u8::from(*on)),
+            BarrierChange::Enable => {}
+            BarrierChange::Nodes(number) | BarrierChange::Timeout(number) => {
+                to.extend_from_slice(&number.to_le_bytes());
+            }
+        },
+        BarrierRequest::Wait { .. } | BarrierRequest::Delete { .. } => {}
+    }
+    to.extend_from_slice(request.name().as_bytes());
 }
 
 fn append_group(request: &GroupRequest, to: &mut Vec<u8>) {
@@ -63,6 +104,28 @@ pub(super) fn parse(kind: u8, rest: &mut Rest<'_>) -> Result<Option<ClientReques
             let (to, port) = (NodeId::new(rest.u32()?), rest.byte()?);
             PortRequest::Send { to, port, payload: rest.all().to_vec().into() }.into()
         }
+        32..=38 => parse_barrier(kind, rest)?.into(),
+        39 => {
+            let (node, at) = (rest.node()?, rest.u64()?);
+            FenceRequest::Note { node, at, agent: rest.all().to_vec().into() }.into()
+        }
         _ => return Ok(None),
     }))
+}
+
+fn parse_barrier(kind: u8, rest: &mut Rest<'_>) -> Result<BarrierRequest, Malformed> {
+    let change = match kind {
+        32 => {
+            let nodes = rest.u32()?;
+            let options = BarrierOptions { autodelete: rest.flag()?, enabled: rest.flag()? };
+            return Ok(BarrierRequest::Register { name: rest.barrier()?, nodes, options });
+        }
+        33 => BarrierChange::Autodelete(rest.flag()?),
+        34 => BarrierChange::Enable,
+        35 => BarrierChange::Nodes(rest.u32()?),
+        36 => BarrierChange::Timeout(rest.u32()?),
+        37 => return Ok(BarrierRequest::Wait { name: rest.barrier()? }),
+        _ => return Ok(BarrierRequest::Delete { name: rest.barrier()? }),
+    };
+    Ok(BarrierRequest::Change { name: rest.barrier()?, change })
 }

@@ -2,7 +2,7 @@
 
 use super::Malformed;
 use cman_node::{Lane, Session};
-use cman_types::{GroupName, NodeId};
+use cman_types::{BarrierName, GroupName, NodeId};
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 /// What is left to read of a record.
@@ -110,5 +110,10 @@ impl<'a> Rest<'a> {
     pub(super) fn all_name(&mut self) -> Result<GroupName, Malformed> {
         let name = self.all();
         GroupName::new(name).map_err(|_| self.wrong("the name of the group"))
+    }
+
+    pub(super) fn barrier(&mut self) -> Result<BarrierName, Malformed> {
+        let name = self.all();
+        BarrierName::new(name).map_err(|_| self.wrong("the name of the barrier"))
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct History {
     in_step: BTreeMap<(usize, Option<usize>), Class>,
     classes: Class,
     told: BTreeMap<(Class, Tag), Lists>,
+    /// The state of members of a class after it.
+    states: BTreeMap<(Class, Tag), String>,
     /// How many lists were compared with another node's.
     pub(crate) compared: u64,
 }
@@ -58,6 +60,15 @@ impl History {
         let step = (view, parting);
         let class = *self.in_step.entry(step).or_insert_with(|| Self::new_class(classes));
         self.class_of.insert(node, class);
+    }
+
+    /// G-02: after the same, nodes hold the same.
+    pub(crate) fn compare_state(&mut self, node: u32, tag: Tag, state: String) {
+        if tag != Tag::None {
+            let key = (self.class_of[&node], tag);
+            let first = self.states.entry(key).or_insert_with(|| state.clone());
+            assert_eq!(*first, state, "node {node} holds else than others at {tag:?}");
+        }
     }
 
     pub(crate) fn compare(&mut self, node: u32, tag: Tag, lists: Lists) {

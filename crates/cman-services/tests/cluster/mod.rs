@@ -9,8 +9,8 @@ pub(crate) mod history;
 use bytes::Bytes;
 use client::Clients;
 use cman_services::{
-    ClientError, ClientEvent, GroupError, GroupName, GroupRequest, Out, Process, Services, Session,
-    ViewInfo,
+    ClientError, ClientEvent, ClientRequest, GroupError, GroupName, GroupRequest, Out, Process,
+    Services, Session, ViewInfo,
 };
 use cman_types::{Epoch, Incarnation, Instant, Member, MemberId, NodeId, Prng, Salt, View, ViewId};
 use core::time::Duration;
@@ -50,6 +50,18 @@ pub(crate) struct Node {
     pub(crate) put_out: Vec<NodeId>,
     /// The views of which all was told.
     pub(crate) synced: Vec<ViewId>,
+    /// What clients were told by services other than groups.
+    pub(crate) answers: Vec<Answer>,
+}
+
+/// What a client was told by another service than groups, and at what.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) session: Session,
+    pub(crate) tag: Tag,
+    /// The members of the view in which it was told.
+    pub(crate) members: Vec<MemberId>,
+    pub(crate) event: ClientEvent,
 }
 
 #[derive(Debug)]
@@ -67,6 +79,13 @@ pub(crate) struct Cluster {
     epoch: u64,
     lives: u64,
     sent: u64,
+}
+
+/// What of the services is alike at all nodes that are in step, besides groups.
+fn state_of(services: &Services) -> String {
+    let barriers: Vec<_> = services.barriers().collect();
+    let fenced: Vec<_> = services.all_fenced().collect();
+    format!("{barriers:?} {fenced:?}")
 }
 
 pub(crate) fn node_id(id: u32) -> NodeId {
@@ -122,6 +141,7 @@ impl Cluster {
             mute: false,
             put_out: Vec::new(),
             synced: Vec::new(),
+            answers: Vec::new(),
         };
         self.history.forget(id);
         assert!(self.nodes.insert(id, node).is_none(), "node {id} runs");
@@ -285,8 +305,9 @@ impl Cluster {
         session: u64,
         request: GroupRequest,
     ) -> Result<(), GroupError> {
+        let now = self.now;
         let node = self.node(id);
-        let result = node.services.on_client(Session(session), request.clone().into());
+        let result = node.services.on_client(now, Session(session), request.clone().into());
         let result = result.map_err(|error| match error {
             ClientError::Group(error) => error,
             error => panic!("{error}"),
@@ -294,6 +315,24 @@ impl Cluster {
         node.clients.asked(Session(session), request, &result);
         self.drain(id, Tag::None, None);
         result
+    }
+
+    /// Asks something of another service than groups.
+    pub(crate) fn ask_other(
+        &mut self,
+        id: u32,
+        session: u64,
+        request: impl Into<ClientRequest>,
+    ) -> Result<(), ClientError> {
+        let now = self.now;
+        let answer = self.node(id).services.on_client(now, Session(session), request.into());
+        self.drain(id, Tag::None, None);
+        answer
+    }
+
+    /// What the sessions of a node were told by other services than groups since the last time.
+    pub(crate) fn answers(&mut self, id: u32) -> Vec<Answer> {
+        core::mem::take(&mut self.node(id).answers)
     }
 
     pub(crate) fn join(
@@ -349,6 +388,8 @@ impl Cluster {
 
     fn drain(&mut self, id: u32, tag: Tag, parting: Option<usize>) {
         let node = self.nodes.get_mut(&id).unwrap();
+        let view = node.stream.map(|stream| &self.streams[stream].view);
+        let members: Vec<MemberId> = view.map(|view| view.ids().collect()).unwrap_or_default();
         let mut told = Vec::new();
         let mut synced = None;
         while let Some(out) = node.services.poll() {
@@ -356,7 +397,10 @@ impl Cluster {
                 Out::Client { session, event: ClientEvent::Group(event) } => {
                     told.push((session, event));
                 }
-                Out::Client { session, event } => panic!("{session:?} is told {event:?}"),
+                Out::Client { session, event } => {
+                    let members = members.clone();
+                    node.answers.push(Answer { session, tag, members, event });
+                }
                 Out::Multicast { payload, urgent: true, .. } => node.queue.push_front(payload),
                 Out::Multicast { payload, .. } => node.queue.push_back(payload),
                 Out::PutOut { node: silent } => node.put_out.push(silent),
@@ -368,6 +412,7 @@ impl Cluster {
         }
         let lists = node.clients.told(told);
         self.history.compare(id, tag, lists);
+        self.history.compare_state(id, tag, state_of(&self.nodes[&id].services));
         if let Some(stream) = synced {
             self.history.on_synced(id, stream, parting);
         }

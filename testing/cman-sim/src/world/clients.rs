@@ -131,7 +131,7 @@ impl World {
         let Some(me) = host.me().filter(|_| host.observed) else { return Ok(()) };
         match event {
             ClientEvent::Group(event) => self.groups.told(me, session, pid(session), event),
-            ClientEvent::Port(_) => Ok(()),
+            ClientEvent::Barrier(_) | ClientEvent::Fence(_) | ClientEvent::Port(_) => Ok(()),
         }
     }
 

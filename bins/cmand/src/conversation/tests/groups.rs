@@ -1,7 +1,12 @@
 //! Clients of groups: both kinds of connections, against a node that is alone and has room or not.
 
 use super::*;
-use crate::groups::{desk::Desk, host::Host, listing, outbox::Told};
+use crate::groups::{
+    desk::Desk,
+    host::{Host, Word},
+    listing,
+    outbox::Told,
+};
 use cman_ipc::reply::GroupListChunk;
 use cman_ipc::{GroupConfig, GroupEvent, GroupMessage, GroupRefused};
 use cman_node::Refused;
@@ -20,17 +25,17 @@ pub(super) struct Switches {
 /// A node that stands for the one of the engine thread.
 pub(super) trait Stand: Host + Send + 'static {
     /// What it has said since, to which client.
-    fn said(&mut self) -> Vec<(u64, Message)>;
+    fn said(&mut self) -> Vec<(u64, Word)>;
 }
 
 /// A node on which one process is in one group.
 struct Alone {
     switches: Arc<Switches>,
-    said: Vec<(u64, Message)>,
+    said: Vec<(u64, Word)>,
 }
 
 impl Stand for Alone {
-    fn said(&mut self) -> Vec<(u64, Message)> {
+    fn said(&mut self) -> Vec<(u64, Word)> {
         std::mem::take(&mut self.said)
     }
 }
@@ -43,7 +48,8 @@ impl Host for Alone {
                 let joined = vec![(process(pid), Reason::Join)];
                 let members = vec![process(pid)];
                 let config = GroupConfig { group, members, left: Vec::new(), joined };
-                self.said.push((id.0, Message::Group(GroupEvent::Config(config))));
+                let config = Message::Group(GroupEvent::Config(config));
+                self.said.push((id.0, Word::Event(config)));
             }
             GroupRequest::Send { .. } if self.switches.full.load(Ordering::Relaxed) => {
                 return Err(Refused::Full);
@@ -54,7 +60,8 @@ impl Host for Alone {
             GroupRequest::Send { group, payload, .. } => {
                 let (sender, incarnation) = (process(9), Incarnation(1));
                 let message = GroupMessage { group, sender, incarnation, number: 1, payload };
-                self.said.push((id.0, Message::Group(GroupEvent::Message(message))));
+                let message = Message::Group(GroupEvent::Message(message));
+                self.said.push((id.0, Word::Event(message)));
             }
             other => panic!("{other:?}"),
         }
@@ -129,8 +136,8 @@ impl GroupLab {
                     desk.room();
                 }
                 desk.serve(Instant::ZERO, &mut node);
-                for (session, event) in node.said() {
-                    desk.tell(session, event);
+                for (session, word) in node.said() {
+                    desk.pass_on(session, word);
                 }
                 desk.flush();
                 thread::sleep(Duration::from_micros(100));

@@ -4,7 +4,7 @@ use super::{
     groups::{GroupLab, Stand, Switches},
     *,
 };
-use crate::groups::host::{Host, to_client};
+use crate::groups::host::{Host, Word, to_client};
 use bytes::Bytes;
 use cman_ipc::{Notice, classic::PORT_MESSAGE_MAX};
 use cman_node::Refused;
@@ -20,7 +20,7 @@ struct Alone {
     me: MemberId,
     services: Services,
     switches: Arc<Switches>,
-    said: Vec<(u64, Message)>,
+    said: Vec<(u64, Word)>,
 }
 
 impl Alone {
@@ -39,7 +39,7 @@ impl Alone {
             match out {
                 Out::Multicast { payload, .. } => self.services.on_deliver(self.me, payload),
                 Out::Client { session, event } => {
-                    self.said.extend(to_client(event).map(|message| (session.0, message)));
+                    self.said.extend(to_client(event).map(|word| (session.0, word)));
                 }
                 Out::PutOut { .. } | Out::Synced { .. } => {}
             }
@@ -48,17 +48,17 @@ impl Alone {
 }
 
 impl Stand for Alone {
-    fn said(&mut self) -> Vec<(u64, Message)> {
+    fn said(&mut self) -> Vec<(u64, Word)> {
         std::mem::take(&mut self.said)
     }
 }
 
 impl Host for Alone {
-    fn ask(&mut self, _: Instant, id: Id, request: ClientRequest) -> Result<(), Refused> {
+    fn ask(&mut self, now: Instant, id: Id, request: ClientRequest) -> Result<(), Refused> {
         if self.switches.full.load(Ordering::Relaxed) {
             return Err(Refused::Full);
         }
-        self.services.on_client(id, request)?;
+        self.services.on_client(now, id, request)?;
         self.turn();
         Ok(())
     }
