@@ -23,8 +23,23 @@ use crate::{
     sentence,
 };
 
-/// Frames by the lane they take, where they go and who alone may open them.
-type Batches = BTreeMap<(Lane, Destination, Option<NodeId>), Vec<Frame>>;
+/// The lane that frames take, where they go and who alone may open them.
+type Way = (Lane, Destination, Option<NodeId>);
+
+/// Frames by their way, sorted. Most often there are none, or some for one way.
+#[derive(Default)]
+struct Batches(Vec<(Way, Vec<Frame>)>);
+
+impl Batches {
+    fn put(&mut self, way: Way, frame: Frame) {
+        let found = self.0.binary_search_by(|(other, _)| other.cmp(&way));
+        match found.map(|at| self.0.get_mut(at)) {
+            Ok(Some((_, frames))) => frames.push(frame),
+            Ok(None) => {}
+            Err(at) => self.0.insert(at, (way, vec![frame])),
+        }
+    }
+}
 
 /// A whole node without I/O.
 ///
@@ -204,7 +219,7 @@ impl Node {
 
     /// Takes over what gate and engine want.
     pub(crate) fn collect(&mut self, now: Instant) {
-        let mut batches = Batches::new();
+        let mut batches = Batches::default();
         loop {
             while let Some(output) = self.engine.poll_output() {
                 match output {
@@ -224,7 +239,7 @@ impl Node {
             let refusals = self.refusals_of(&notice);
             self.events.push_back(Event::Notice { warning: true, text, refusals });
         }
-        for ((lane, to, receiver), frames) in batches {
+        for ((lane, to, receiver), frames) in batches.0 {
             self.transmits.extend(self.gate.seal(to, receiver, lane, &frames));
         }
         while let Some(transmit) = self.gate.poll_transmit() {
@@ -245,7 +260,7 @@ impl Node {
             To::All | To::Peer(_) => None,
         };
         let lane = if frame.is_data() { Lane::Data } else { Lane::Control };
-        let mut put = |to, frame| batches.entry((lane, to, receiver)).or_default().push(frame);
+        let mut put = |to, frame| batches.put((lane, to, receiver), frame);
         match to {
             To::All if self.setup.multicast => put(Destination::Multicast, frame),
             To::All => {

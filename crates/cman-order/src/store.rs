@@ -272,7 +272,7 @@ mod tests {
             holdings,
         };
         let mut bytes = Vec::new();
-        codec::encode(&Frame::Flush(flush), &mut bytes);
+        codec::encode(&Frame::Flush(flush.into()), &mut bytes);
         bytes.len()
     }
 

@@ -579,7 +579,7 @@ impl Engine {
             Frame::ProbeAck(ack) => self.on_probe_ack(now, from, &ack),
             Frame::Refuse(refuse) => self.on_refuse(now, from, &refuse),
             Frame::Propose(propose) => self.on_propose(now, from, propose),
-            Frame::Flush(flush) => self.on_flush(now, from, flush),
+            Frame::Flush(flush) => self.on_flush(now, from, *flush),
             Frame::Nack(nack) => self.on_nack(now, from, &nack),
             Frame::Commit(commit) => self.on_commit(now, from, &commit),
             Frame::Recover(recover) => self.on_recover(now, from, recover),

@@ -39,7 +39,7 @@ macro_rules! frames {
 
         pub(crate) fn read_body(kind: u8, input: &mut Reader<'_>) -> Result<Frame, WireError> {
             match kind {
-                $($kind => $frame::read(input).map(Frame::$frame),)+
+                $($kind => $frame::read(input).map(|body| Frame::$frame(body.into())),)+
                 _ => Err(WireError::UnknownKind(kind)),
             }
         }

@@ -30,7 +30,7 @@ pub enum Frame {
     /// Phase 1 of a view change.
     Propose(Propose),
     /// Answer to [`Propose`]: a promise, and what was held at the freeze.
-    Flush(Flush),
+    Flush(Box<Flush>),
     /// Answer to [`Propose`]: refused.
     Nack(Nack),
     /// Complete a half-installed view before going on.

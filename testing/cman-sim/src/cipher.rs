@@ -4,43 +4,54 @@
 use cman_crypto::{Cipher, Seal};
 use cman_types::MemberId;
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
 /// Bytes that sealing appends.
 pub const TAG: usize = 16;
 
+/// Whose key: the cluster's, the life's, the lane's.
+type Name = (u64, MemberId, u8);
+
 /// All nonces that were ever sealed with, in all lives of all nodes of one world.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    newest: BTreeMap<(u64, MemberId, u8), (u64, u64)>,
+    /// Where in `newest` each key is.
+    places: BTreeMap<Name, usize>,
+    /// The newest counter of each key, and what was sealed with it.
+    newest: Vec<Option<(u64, u64)>>,
     broken: Option<String>,
 }
 
 impl Ledger {
+    /// Where a key is noted. All who derive the same key share a place.
+    fn place(&mut self, name: Name) -> usize {
+        let next = self.newest.len();
+        let place = *self.places.entry(name).or_insert(next);
+        if place == next {
+            self.newest.push(None);
+        }
+        place
+    }
+
     /// Invariant 8, architecture page "Security": no (key, nonce) pair is ever used twice for
     /// different contents. Counters of one key have to grow, which is how it is done.
-    fn note(&mut self, key: (u64, MemberId, u8), counter: u64, content: u64) {
-        match self.newest.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert((counter, content));
+    fn note(&mut self, place: usize, name: &Name, counter: u64, content: u64) {
+        let Some(noted) = self.newest.get_mut(place) else { return };
+        match *noted {
+            Some((newest, _)) if counter < newest => self.reuse(name, counter, newest),
+            Some((newest, same)) if counter == newest && content != same => {
+                self.reuse(name, counter, newest);
             }
-            Entry::Occupied(mut entry) => {
-                let (newest, same) = *entry.get();
-                if counter > newest {
-                    entry.insert((counter, content));
-                } else if (counter, content) != (newest, same) {
-                    self.broken.get_or_insert_with(|| {
-                        format!(
-                            "{:?} lane {}: counter {counter} sealed with again after {newest}",
-                            entry.key().1,
-                            entry.key().2
-                        )
-                    });
-                }
-            }
+            _ => *noted = Some((counter, content)),
         }
+    }
+
+    fn reuse(&mut self, (_, life, lane): &Name, counter: u64, newest: u64) {
+        self.broken.get_or_insert_with(|| {
+            format!("{life:?} lane {lane}: counter {counter} sealed with again after {newest}")
+        });
     }
 
     /// A nonce that was used twice, if there was one.
@@ -66,7 +77,8 @@ impl Cipher for SimCipher {
         key.add(&sender.salt.0);
         key.add(&[lane]);
         let name = (self.key, *sender, lane);
-        Box::new(SimSeal { key: key.end(), name, ledger: Arc::clone(&self.ledger) })
+        let place = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).place(name);
+        Box::new(SimSeal { key: key.end(), name, place, ledger: Arc::clone(&self.ledger) })
     }
 
     fn is_encrypted(&self) -> bool {
@@ -82,43 +94,43 @@ impl Cipher for SimCipher {
 #[derive(Debug)]
 struct SimSeal {
     key: u64,
-    name: (u64, MemberId, u8),
+    name: Name,
+    /// Where the ledger notes it.
+    place: usize,
     ledger: Arc<Mutex<Ledger>>,
 }
 
 impl SimSeal {
-    fn tag(&self, counter: u64, clear: &[u8], plain: &[u8]) -> [u8; TAG] {
+    /// The checksum of a datagram.
+    fn sum(&self, counter: u64, clear: &[u8], plain: &[u8]) -> u64 {
         let mut sum = Checksum::new(self.key ^ counter.rotate_left(32));
         sum.add(clear);
         sum.add(plain);
-        let first = sum.end();
-        let mut tag = [0; TAG];
-        let (low, high) = tag.split_at_mut(8);
-        low.copy_from_slice(&first.to_be_bytes());
-        high.copy_from_slice(&first.rotate_left(17).wrapping_mul(Checksum::FACTOR).to_be_bytes());
-        tag
+        sum.end()
+    }
+
+    fn tag(sum: u64) -> [u8; TAG] {
+        let other = sum.rotate_left(17).wrapping_mul(Checksum::FACTOR);
+        (u128::from(sum) << 64 | u128::from(other)).to_be_bytes()
     }
 }
 
 impl Seal for SimSeal {
     fn seal(&self, counter: u64, clear: &[u8], plain: &[u8], out: &mut Vec<u8>) {
-        let tag = self.tag(counter, clear, plain);
-        let mut content = Checksum::new(0);
-        content.add(&tag);
+        let sum = self.sum(counter, clear, plain);
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
-        ledger.note(self.name, counter, content.end());
+        ledger.note(self.place, &self.name, counter, sum);
         out.extend_from_slice(plain);
-        out.extend_from_slice(&tag);
+        out.extend_from_slice(&Self::tag(sum));
     }
 
     fn open<'a>(&self, counter: u64, clear: &[u8], sealed: &'a mut [u8]) -> Option<&'a [u8]> {
-        let at = sealed.len().checked_sub(TAG)?;
-        let (plain, tag) = sealed.split_at(at);
-        (self.tag(counter, clear, plain) == tag).then_some(plain)
+        let (plain, tag) = sealed.split_last_chunk::<TAG>()?;
+        (Self::tag(self.sum(counter, clear, plain)) == *tag).then_some(plain)
     }
 }
 
-/// A fast keyed checksum, eight bytes at a time. Not cryptography: nobody attacks the simulator
+/// A fast keyed checksum, sixteen bytes at a time. Not cryptography: nobody attacks the simulator
 /// but its own dice.
 struct Checksum(u64);
 
@@ -129,27 +141,35 @@ impl Checksum {
         Self(key ^ Self::FACTOR)
     }
 
-    fn mix(&mut self, word: u64) {
-        self.0 = (self.0 ^ word).wrapping_mul(Self::FACTOR);
-        self.0 ^= self.0 >> 29;
+    /// Folds a product of both halves of a block, so that each bit of it counts everywhere.
+    fn mix(&mut self, block: [u8; 16]) {
+        let (low, high) = halves(u128::from_le_bytes(block));
+        // Never too large: without the check.
+        let product = u128::from(self.0 ^ low).wrapping_mul(u128::from(high ^ Self::FACTOR));
+        let (low, high) = halves(product);
+        self.0 = high ^ low.wrapping_add(self.0);
     }
 
     fn add(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        for word in words {
-            self.mix(u64::from_le_bytes(*word));
-        }
-        let mut last = [0; 8];
+        // Zeros at the end count.
+        self.0 = self.0.wrapping_add(bytes.len() as u64);
+        let (blocks, rest) = bytes.as_chunks::<16>();
+        blocks.iter().for_each(|block| self.mix(*block));
+        let mut last = [0; 16];
         last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        self.mix(u64::from_le_bytes(last));
-        self.mix(bytes.len() as u64);
+        self.mix(last);
     }
 
-    fn end(self) -> u64 {
-        let mut sum = self;
-        sum.mix(Self::FACTOR);
-        sum.0
+    fn end(mut self) -> u64 {
+        self.mix([0; 16]);
+        self.0
     }
+}
+
+/// The lower and the upper half.
+#[expect(clippy::cast_possible_truncation, reason = "halves are what is wanted")]
+fn halves(wide: u128) -> (u64, u64) {
+    (wide as u64, (wide >> 64) as u64)
 }
 
 #[cfg(test)]

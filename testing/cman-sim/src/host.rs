@@ -213,10 +213,6 @@ pub struct Host {
     pub claimed_until: Real,
     /// Its last life ended because it was disallowed.
     pub disallowed: bool,
-    /// When its next timer is due; the end of time if none is set.
-    pub timer_at: Real,
-    /// Names the timer that counts; older ones are ignored.
-    pub timer_number: u32,
     /// When the newest evidence of each node's life reached the socket, on the host's clock; by
     /// the position of the node in the configuration.
     pub heard: Vec<Instant>,
@@ -251,8 +247,6 @@ impl Host {
             claim: Claim::default(),
             claimed_until: 0,
             disallowed: false,
-            timer_at: Real::MAX,
-            timer_number: 0,
             proposing: None,
             sent: Traffic::default(),
             read: Traffic::default(),

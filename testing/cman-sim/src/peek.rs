@@ -197,7 +197,7 @@ fn look(peek: &mut Peek, frame: &Frame, author: MemberId) {
         Frame::Refuse(_) => (Kind::Refuse, None),
         Frame::Propose(frame) => (Kind::Propose, Some(frame.ballot)),
         Frame::Flush(frame) => {
-            peek.flush = own.then(|| Box::new(frame.clone()));
+            peek.flush = own.then(|| frame.clone());
             (Kind::Flush, Some(frame.ballot))
         }
         Frame::Nack(frame) if frame.reason == NackReason::Held => {

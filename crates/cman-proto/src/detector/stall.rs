@@ -70,6 +70,9 @@ impl Stall {
 
     /// The smoothed own delay.
     pub(crate) fn delay(&self, now: Instant, timing: &Timing) -> Duration {
+        if self.score.is_zero() {
+            return Duration::ZERO; // Nearly always, and asked after every input.
+        }
         let halvings = now.since(self.scored_at).as_nanos() / timing.token.as_nanos().max(1);
         self.score.checked_div(1 << halvings.min(31)).unwrap_or_default()
     }

@@ -104,7 +104,7 @@ impl Engine {
             progress: now,
             role: Role::Participant { plan: None, recovered: false, resend_at: Instant::FAR },
         });
-        self.send(from, Frame::Flush(flush));
+        self.send(from, Frame::Flush(flush.into()));
     }
 
     /// A repeated proposal of the promised ballot gets a fresh answer.
@@ -112,7 +112,7 @@ impl Engine {
         let Phase::Frozen(frozen) = &self.phase else { return };
         if frozen.propose.ballot == ballot && !frozen.proposing() && frozen.planned.is_none() {
             let flush = self.make_flush(now, &frozen.propose);
-            self.send(from, Frame::Flush(flush));
+            self.send(from, Frame::Flush(flush.into()));
         }
     }
 

@@ -145,7 +145,7 @@ const fn ordered() -> Ordered {
 }
 
 fn flush() -> Frame {
-    Frame::Flush(Flush {
+    Frame::Flush(Box::new(Flush {
         ballot: view_id(18),
         origin: Some(view_id(17)),
         pending: vec![view_id(16)],
@@ -164,7 +164,7 @@ fn flush() -> Frame {
             units: vec![(1, 2, 3)],
             records: vec![ordered()],
         },
-    })
+    }))
 }
 
 fn recover() -> Frame {

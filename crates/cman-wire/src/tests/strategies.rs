@@ -297,10 +297,10 @@ prop_compose! {
     ) -> Frame {
         let holdings = Holdings { delivered, stable, units, records };
         let [removed_self, fresh, dirty] = flags;
-        Frame::Flush(Flush {
+        Frame::Flush(Box::new(Flush {
             ballot, origin, pending, epoch_seen, basis, removed_self, fresh, knew, dirty,
             hub_leases, promised, index, holdings,
-        })
+        }))
     }
 }
 

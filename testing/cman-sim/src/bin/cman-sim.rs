@@ -18,6 +18,10 @@ use std::{
     process::ExitCode,
 };
 
+/// A seed takes a million small allocations: this allocator makes them in half the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A formatted line on standard output.
 macro_rules! say {
     ($($text:tt)*) => { print_line(&format!($($text)*)) };

@@ -43,7 +43,7 @@ use crate::{
     history::History,
     host::{Claim, Datagram, End, Host, Life, Stage},
     network::{Network, Quality},
-    queue::Queue,
+    queue::{Due, Queue},
     reach::{Place, Reach},
     triggers::Triggers,
     violation::{Check, Violation},
@@ -66,12 +66,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 enum Happening {
     /// A datagram reaches a host.
     Arrive { host: usize, datagram: Rc<Datagram> },
-    /// A timer of a host.
-    Timer { host: usize, number: u32 },
     /// A stall may be over.
     Awake { host: usize },
     /// A disk has written, or failed to.
-    Written { host: usize, life: u32, store: Store, ok: bool },
+    Written(Box<Written>),
     /// Something is done to the world.
     Deed { generation: u32, deed: Box<Deed> },
     /// Somebody's state is looked at.
@@ -80,16 +78,24 @@ enum Happening {
     Speak { host: usize },
 }
 
+/// What a disk has to say. Seldom: boxed, so that the queue has less to move.
+#[derive(Debug)]
+struct Written {
+    host: usize,
+    life: u32,
+    store: Store,
+    ok: bool,
+}
+
 impl Happening {
     /// Where it happens, if that is one host.
     const fn host(&self) -> Option<usize> {
         match self {
             Self::Arrive { host, .. }
-            | Self::Timer { host, .. }
             | Self::Awake { host }
-            | Self::Written { host, .. }
             | Self::Look { host }
             | Self::Speak { host } => Some(*host),
+            Self::Written(written) => Some(written.host),
             Self::Deed { .. } => None,
         }
     }
@@ -334,9 +340,12 @@ impl World {
         going: impl Fn(&Self) -> bool,
     ) -> Result<bool, Violation> {
         self.failure()?;
-        while let Some((at, happening)) = self.queue.pop_until(until) {
+        while let Some((at, due)) = self.queue.pop_until(until) {
             self.now = at;
-            self.happen(happening);
+            match due {
+                Due::Event(happening) => self.happen(happening),
+                Due::Alarm(host) => self.timer(host),
+            }
             self.failure()?;
             if !going(self) {
                 return Ok(true);
@@ -352,9 +361,8 @@ impl World {
         }
         match happening {
             Happening::Arrive { host, datagram } => self.arrive(host, &datagram),
-            Happening::Timer { host, number } => self.timer(host, number),
             Happening::Awake { host } => self.awake(host),
-            Happening::Written { host, life, store, ok } => self.written(host, life, store, ok),
+            Happening::Written(written) => self.written(&written),
             Happening::Deed { generation, deed } => {
                 if generation == self.generation {
                     self.act(*deed);
@@ -473,8 +481,7 @@ impl World {
         let proposing = host.proposing.take();
         host.ended = Some(end);
         host.inbox.clear();
-        host.timer_at = Real::MAX;
-        host.timer_number += 1;
+        self.queue.set_alarm(index, Real::MAX);
         if end != End::Crashed {
             // A daemon that stops in good order takes its page back.
             host.claim = Claim::default();
@@ -600,12 +607,7 @@ impl World {
         answer
     }
 
-    fn timer(&mut self, index: usize, number: u32) {
-        let host = &mut self.hosts[index];
-        if host.timer_number != number {
-            return;
-        }
-        host.timer_at = Real::MAX;
+    fn timer(&mut self, index: usize) {
         if !self.is_stalled(index) {
             let node = self.hosts[index].node;
             let check = self.work.timer(self.now, index, node);
@@ -671,14 +673,12 @@ impl World {
         };
         let due = host.clock.real_at(due);
         // A timer that is set already and fires no later will look again.
-        if due >= host.timer_at {
+        if due >= self.queue.alarm(index) {
             return;
         }
         let late = nanos(self.options.timer_lateness);
         let at = due.max(self.now).saturating_add(self.prng.below(late + 1));
-        host.timer_at = at;
-        host.timer_number += 1;
-        self.queue.push(at, Happening::Timer { host: index, number: host.timer_number });
+        self.queue.set_alarm(index, at);
     }
 
     /// The node of a host wants something on disk.
@@ -699,10 +699,12 @@ impl World {
             Mood::Hangs => return host.disk.note_trouble(),
         };
         let at = self.now + nanos(latency);
-        self.queue.push(at, Happening::Written { host: index, life: host.lives, store, ok });
+        let written = Written { host: index, life: host.lives, store, ok };
+        self.queue.push(at, Happening::Written(Box::new(written)));
     }
 
-    fn written(&mut self, index: usize, life: u32, store: Store, ok: bool) {
+    fn written(&mut self, written: &Written) {
+        let &Written { host: index, life, store, ok } = written;
         let host = &mut self.hosts[index];
         if host.lives != life {
             return;
@@ -726,7 +728,7 @@ impl World {
         if host.claims(self.now) {
             host.claim.until = host.clock.real_at(host.claim.deadline);
         }
-        host.timer_at = Real::MAX;
+        self.queue.set_alarm(index, Real::MAX);
         self.set_timer(index);
     }
 
