@@ -40,7 +40,8 @@ pub(crate) fn info(handle: &Handle) -> Result<DeviceInfo, Errno> {
 pub(crate) fn find(handle: &Handle) -> Result<Option<DeviceStatus>, Errno> {
     match handle.ask(Call::Query, Request::Classic(ClassicRequest::DeviceGet)) {
         Ok(Reply::Device(device)) => Ok(Some(device)),
-        Err(Errno::NOENT) => Ok(None),
+        // A daemon of a time before devices has none.
+        Err(Errno::NOENT | Errno::OPNOTSUPP) => Ok(None),
         Err(error) => Err(error),
         Ok(_) => Err(Errno::HOSTDOWN),
     }

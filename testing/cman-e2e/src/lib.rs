@@ -13,6 +13,7 @@
 //! | [`conf`] | the `cluster.conf` and the key of a test cluster |
 //! | [`node`] | one daemon: start, kill, stop, what its tools print |
 //! | [`cluster`] | a lab with a daemon on each node, and bounded waiting |
+//! | [`c_programs`] | programs in C, with the C libraries |
 //! | [`load`] | `cman_bench` on the nodes, and what it saw |
 //! | [`ordered`] | members that remember all they saw, and what must hold of that |
 //! | [`report`] | what `cman_tool --json` prints, as types |
@@ -48,6 +49,7 @@
 mod address;
 pub mod attempt;
 pub mod built;
+pub mod c_programs;
 pub mod cases;
 pub mod cluster;
 pub mod command;

@@ -3,6 +3,8 @@
 //! once (`RUST_TEST_THREADS`).
 
 mod bad_input;
+mod barriers;
+mod capi;
 mod clients;
 mod daemon;
 mod disk;
@@ -26,3 +28,4 @@ mod start;
 mod storm;
 mod strangers;
 mod tool;
+mod votes;
