@@ -83,6 +83,9 @@ pub(crate) struct Join {
     /// The name of this node in the configuration
     #[arg(short, long, value_name = "NODENAME")]
     pub(crate) name: Option<String>,
+    /// Join although a former daemon ended while programs here carried state: nothing of it is left
+    #[arg(long)]
+    pub(crate) force_clean: bool,
     #[command(flatten)]
     pub(crate) historic: Historic,
 }

@@ -50,6 +50,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
 
+    /// Join although a former daemon ended while programs on this node carried state. Nothing may
+    /// be left of it: no lock manager, no mounted file system.
+    #[arg(long)]
+    pub(crate) force_clean: bool,
+
     #[command(flatten)]
     pub(crate) instead: Instead,
 

@@ -1,6 +1,6 @@
 //! Requests of the classic interface, each to the part of the daemon that answers it.
 
-use crate::{answer, context::Context, fencing, groups::call::What, outlet::Outlet, voting};
+use crate::{answer, context::Context, dirty, fencing, groups::call::What, outlet::Outlet, voting};
 use cman_ipc::{
     ClassicRequest, ErrorCode, Message, Reply, Request,
     classic::{BarrierChange as Change, barrier},
@@ -75,6 +75,7 @@ pub(crate) async fn answer(
             return answer::refused(ErrorCode::Invalid, text, "register one for each step");
         }
         ClassicRequest::FenceGet { node } => return fencing::answer(&context, node).await,
+        ClassicRequest::SetDirty => return dirty::set(&context).await,
         _ => {}
     }
     let kind = Message::Request(Request::Classic(request)).kind();

@@ -1,6 +1,7 @@
 //! What the service thread knows besides what it asks the engine.
 
 use crate::{
+    dirty::Mark,
     engine::Engine,
     groups::sessions::Sessions,
     health::{Carrier, DiskTrouble},
@@ -26,6 +27,7 @@ pub(crate) struct Context {
     pub(crate) log: Log,
     pub(crate) history: Mutex<History>,
     pub(crate) lease: Arc<LeaseWriter>,
+    pub(crate) mark: Mark,
     pub(crate) config: Config,
     pub(crate) me: NodeConfig,
     pub(crate) interface: Interface,

@@ -82,6 +82,9 @@ pub(crate) fn run(args: &Args, log: &Log, pipe: &mut Pipe) -> Result<Outcome, St
     if let Some(thread) = record_thread {
         let _ended = thread.join();
     }
+    if matches!(outcome, Ok(Outcome::Left)) {
+        context.mark.has_left();
+    }
     drop((state_dir, run_dir));
     outcome
 }
@@ -131,7 +134,8 @@ fn start(
     }
     .spawn(|realtime| note(&mut prepared.notes, realtime))
     .inspect_err(|_| args.record.iter().for_each(|path| record_file::take_back(path)))?;
-    let Prepared { config, me, mut state_dir, run_dir, interface, group, notes, .. } = prepared;
+    let Prepared { config, me, mut state_dir, run_dir, mark, interface, group, notes, .. } =
+        prepared;
     // The node speaks from now on: that it did must not be forgotten.
     state_dir.keep();
     state_dir.locked().into_iter().for_each(record_file::forget_old_panics);
@@ -142,6 +146,7 @@ fn start(
         log: log.clone(),
         history: History::new(me.id).into(),
         lease,
+        mark,
         config,
         me,
         interface,

@@ -30,6 +30,7 @@ mod conversation;
 mod daemon;
 mod detach;
 mod directory;
+mod dirty;
 mod engine;
 mod engine_thread;
 mod fencing;
@@ -126,7 +127,7 @@ fn run(args: Args, log: &Log, pipe: &mut Pipe) -> ExitCode {
         Err(error) => {
             tracing::error!("cannot start: {error}");
             pipe.failed(&error.to_string());
-            ExitCode::FAILURE
+            if error.is_out() { ExitCode::from(PUT_OUT) } else { ExitCode::FAILURE }
         }
     }
 }

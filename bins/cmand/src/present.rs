@@ -46,7 +46,7 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         hold_downs: hold_downs(*at, status),
         path_troubles: path_troubles(status),
         alarms: alarms(&network, context.group, &context.disk, rights),
-        disallowed: Vec::new(),
+        disallowed: disallowed(context, status),
         promise: promise(&status.timing),
         active_subsystems: context.sessions.connected(),
         ports_bound: ports.clone(),
@@ -86,6 +86,7 @@ fn one_node(
     let state = match (member, past) {
         (Some(_), _) if known.leaving => NodeState::Leaving,
         (Some(_), _) => NodeState::Member,
+        (None, _) if known.disallowed => NodeState::Disallowed,
         (None, Some(_)) => NodeState::Dead,
         (None, None) => NodeState::NeverSeen,
     };
@@ -145,10 +146,20 @@ fn quorum(at: Instant, status: &node::Status) -> QuorumStatus {
     }
 }
 
+/// The names of the nodes whose state must not be merged with this one's.
+fn disallowed(context: &Context, status: &node::Status) -> Vec<String> {
+    let nodes = context.config.nodes.iter().filter(|configured| {
+        status.nodes.iter().any(|node| node.id == configured.id && node.disallowed)
+    });
+    nodes.map(|node| node.name.clone()).collect()
+}
+
 fn flags(context: &Context, status: &node::Status) -> Vec<Flag> {
     let removed = status.removed.contains(&context.me.id);
     [
         (Flag::TwoNode, context.config.two_node),
+        (Flag::Dirty, status.dirty),
+        (Flag::DisallowedNodes, status.nodes.iter().any(|node| node.disallowed)),
         (Flag::Shutdown, status.state == node::State::Leaving),
         (Flag::WaitForAll, status.waiting_for_all),
         (Flag::Removed, removed),

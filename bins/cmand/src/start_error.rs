@@ -86,12 +86,34 @@ pub(crate) enum StartError {
          or LimitNOFILE in its systemd unit"
     )]
     Descriptors { allowed: u64, needed: u64 },
+    #[error(
+        "this node must not join: {} says that a former daemon of this boot ended while programs \
+         here carried state that must not be merged (a lock manager, a mounted file system); \
+         reboot or fence this node; only if nothing of it is left, start with --force-clean",
+        .path.display()
+    )]
+    Dirty { path: PathBuf },
+    #[error(
+        "this node must not join: {} may say that programs here carry state, but {what}; reboot \
+         or fence this node; only if nothing of it is left, start with --force-clean",
+        .path.display()
+    )]
+    DirtyDamaged { path: PathBuf, what: String },
+    #[error("cannot remove {}: {source}; remove it, and start again", .path.display())]
+    DirtyStays { path: PathBuf, source: io::Error },
     #[error("the start was given up: the process that waited for it has ended")]
     GivenUp,
     #[error("the system gives no random numbers: {0}")]
     Random(getrandom::Error),
     #[error("the system refuses a thread or descriptor: {0}")]
     Resources(#[from] io::Error),
+}
+
+impl StartError {
+    /// Whether this node is out of the cluster: starting again does not help.
+    pub(crate) const fn is_out(&self) -> bool {
+        matches!(self, Self::Dirty { .. } | Self::DirtyDamaged { .. })
+    }
 }
 
 /// To be followed by another thing to do.

@@ -7,8 +7,8 @@
 //! ([`crate::directory`]).
 
 use crate::{
-    args::Args, claim::Claim, detach::Starter, instead::wants_no_configuration, run_dir::RunDir,
-    start_error::StartError, state_dir::StateDir,
+    args::Args, claim::Claim, detach::Starter, dirty::Mark, instead::wants_no_configuration,
+    run_dir::RunDir, start_error::StartError, state_dir::StateDir,
 };
 use cman_config::{Config, NodeConfig, Overrides, Transport};
 use cman_crypto::{Aead, Cipher, ClusterKey, Plain};
@@ -48,6 +48,7 @@ pub(crate) struct Prepared {
     pub(crate) cipher: Box<dyn Cipher>,
     pub(crate) state_dir: StateDir,
     pub(crate) run_dir: RunDir,
+    pub(crate) mark: Mark,
     pub(crate) lease: LeaseWriter,
     pub(crate) interface: Interface,
     pub(crate) group: Option<IpAddr>,
@@ -80,6 +81,7 @@ pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartEr
     starter.let_make()?;
     let mut run_dir = RunDir::acquire(&args.run_dir)?;
     drop(claim);
+    let mark = Mark::check(&args.run_dir, args.force_clean)?;
     let mut state_dir = StateDir::acquire(&args.state_dir)?;
     let lease = LeaseWriter::create(run_dir.place_of_lease_page(), me.id)?;
     let group =
@@ -102,6 +104,7 @@ pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartEr
         cipher,
         state_dir,
         run_dir,
+        mark,
         lease,
         interface,
         group,

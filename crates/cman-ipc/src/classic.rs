@@ -120,7 +120,8 @@ pub enum ClassicRequest {
         /// [`debug`] bits.
         mask: u32,
     },
-    /// This node carries state that must not be merged, until the daemon ends -> `Done`.
+    /// This node carries state that must not be merged, until the daemon ends -> `Done`;
+    /// `NotMember` before its first view.
     SetDirty,
     /// What the members expect in all -> `Done`; `Invalid`.
     SetExpectedVotes {

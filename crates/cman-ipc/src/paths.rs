@@ -17,3 +17,6 @@ pub const PID_FILE: &str = "cmand.pid";
 /// The file in the run directory that is locked as long as the daemon runs, with its process id. It
 /// stays when the daemon ends.
 pub const LOCK_FILE: &str = "cmand.lock";
+/// The mark of a node whose clients carry state, in the run directory. It stays when the daemon
+/// dies.
+pub const DIRTY_FILE: &str = "dirty";

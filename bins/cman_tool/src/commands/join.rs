@@ -111,6 +111,9 @@ fn command(common: &Common, args: &Join) -> Command {
             command.arg(option).arg(value);
         }
     }
+    if args.force_clean {
+        command.arg("--force-clean");
+    }
     command.args(args.historic.daemon_options());
     command
 }
@@ -188,7 +191,10 @@ fn wait_for_exit(child: &mut Child, deadline: Deadline) -> Result<ExitStatus, Fa
 
 fn not_started(common: &Common, status: ExitStatus, last_words: String) -> Failure {
     let sentence = match (status.code(), status.signal()) {
-        (Some(3), _) => "The cluster refused this node, or had it put out.".to_owned(),
+        (Some(3), _) => {
+            "The cluster refused this node, or had it put out, or its state keeps it out."
+                .to_owned()
+        }
         (_, Some(signal)) => format!("The cluster daemon was ended by signal {signal}."),
         _ => "The cluster daemon did not start.".to_owned(),
     };

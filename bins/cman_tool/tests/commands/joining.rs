@@ -106,7 +106,7 @@ fn what_a_daemon_says_before_it_gives_up_is_passed_on() {
 fn every_end_of_a_daemon_has_its_words() {
     for (script, sentence) in [
         ("exit 1", "The cluster daemon did not start."),
-        ("exit 3", "The cluster refused this node, or had it put out."),
+        ("exit 3", "The cluster refused this node, or had it put out, or its state keeps it out."),
         ("kill -9 $$", "The cluster daemon was ended by signal 9."),
         ("exit 0", "The cluster daemon started, and ended at once."),
     ] {

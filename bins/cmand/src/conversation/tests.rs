@@ -5,6 +5,7 @@ mod ports;
 
 use super::*;
 use crate::{
+    dirty::Mark,
     engine::{Action, Engine},
     groups::{inbox::Inbox, outbox::Outbox, sessions::Sessions},
     history::{
@@ -59,6 +60,7 @@ impl Lab {
             log: Log::start().unwrap(),
             history: History::new(me.id).into(),
             lease: Arc::new(LeaseWriter::create(dir.path(), me.id).unwrap()),
+            mark: Mark::check(dir.path(), false).unwrap(),
             config,
             me,
             interface: Interface {
