@@ -9,6 +9,7 @@
 //! | [`script`] | what a text scenario loses and writes down |
 //! | [`witness`] | what is delivered, written down one by one |
 //! | [`clients`] | their clients join groups, send in them, leave them, die |
+//! | [`storage`] | what nodes write on their disks |
 //! | [`deed`] | what is done to the world: faults and their ends |
 
 pub mod clients;
@@ -16,6 +17,7 @@ pub mod deed;
 mod observe;
 pub mod script;
 pub mod speech;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -52,6 +54,7 @@ use clients::Clients;
 use deed::Deed;
 use script::Script;
 use speech::Talk;
+use storage::Written;
 use traffic::Recorder;
 use witness::Heard;
 
@@ -76,15 +79,6 @@ enum Happening {
     Look { host: usize },
     /// A host has something to say.
     Speak { host: usize },
-}
-
-/// What a disk has to say. Seldom: boxed, so that the queue has less to move.
-#[derive(Debug)]
-struct Written {
-    host: usize,
-    life: u32,
-    store: Store,
-    ok: bool,
 }
 
 impl Happening {
@@ -679,46 +673,6 @@ impl World {
         let late = nanos(self.options.timer_lateness);
         let at = due.max(self.now).saturating_add(self.prng.below(late + 1));
         self.queue.set_alarm(index, at);
-    }
-
-    /// The node of a host wants something on disk.
-    fn write(&mut self, index: usize, store: Store) {
-        let host = &mut self.hosts[index];
-        let (latency, ok) = match host.disk.mood() {
-            Mood::Works(latency) => {
-                // Nothing waits for a disk, so one that is slow may as well have failed.
-                if latency > USUAL_LATENCY {
-                    host.disk.note_trouble();
-                }
-                (latency, true)
-            }
-            Mood::Fails => {
-                host.disk.note_trouble();
-                (Duration::from_millis(1), false)
-            }
-            Mood::Hangs => return host.disk.note_trouble(),
-        };
-        let at = self.now + nanos(latency);
-        let written = Written { host: index, life: host.lives, store, ok };
-        self.queue.push(at, Happening::Written(Box::new(written)));
-    }
-
-    fn written(&mut self, written: &Written) {
-        let &Written { host: index, life, store, ok } = written;
-        let host = &mut self.hosts[index];
-        if host.lives != life {
-            return;
-        }
-        if ok {
-            host.disk.write(store);
-        }
-        let stalled = self.is_stalled(index);
-        if let Some(life) = &mut self.hosts[index].life {
-            life.stored.push((store, ok));
-            if !stalled {
-                self.wake(index);
-            }
-        }
     }
 
     /// From now on the clock of a host ticks at another rate.
