@@ -77,28 +77,35 @@ pub(super) fn all() -> Vec<Scenario> {
         Cluster::plain(5),
         |world, _| kill(world, true),
     ));
-    //
-    all.push(Scenario::new(
-        "remove-and-return",
-        "nodes leave with remove until two of five suffice; then they come back",
-        Cluster::plain(5),
-        |world, _| remove_and_return(world),
-    ));
-    //
-    all.push(Scenario::new(
-        "remove-while-the-disk-hangs",
-        "a heavy node leaves with remove, and its disk does not note it: its votes stay expected",
-        heavy(),
-        |world, _| remove_unwritten(world),
-    ));
-    //
-    all.push(Scenario::new(
-        "disk-stalled-at-ceiling",
-        "a disk hangs while views change more often than epochs were reserved for",
-        Cluster::plain(3),
-        |world, _| disk_stalled(world),
-    ));
+    all.extend(kept_on_disk());
     all
+}
+
+/// What a node writes down before it does it.
+fn kept_on_disk() -> Vec<Scenario> {
+    vec![
+        //
+        Scenario::new(
+            "remove-and-return",
+            "nodes leave with remove until two of five suffice; then they come back",
+            Cluster::plain(5),
+            |world, _| remove_and_return(world),
+        ),
+        //
+        Scenario::new(
+            "remove-while-the-disk-hangs",
+            "a heavy node leaves with remove, and its disk does not note it: its votes stay expected",
+            heavy(),
+            |world, _| remove_unwritten(world),
+        ),
+        //
+        Scenario::new(
+            "disk-stalled-at-ceiling",
+            "a disk hangs while views change more often than epochs were reserved for",
+            Cluster::plain(3),
+            |world, _| disk_stalled(world),
+        ),
+    ]
 }
 
 fn cold_start(world: &mut World, within: Duration) -> Check {
