@@ -48,6 +48,10 @@ pub(crate) enum Verb {
     Wait(Wait),
     /// Put nodes out of the cluster for good
     Kill(Kill),
+    /// Say how many votes the cluster expects
+    Expected(Expected),
+    /// Give a node other votes
+    Votes(Votes),
     /// Show all groups of processes and their members
     Services,
     /// Show the versions of the protocol and the configuration
@@ -164,6 +168,23 @@ pub(crate) struct Kill {
     /// Whom: a node's name or id; may be given several times
     #[arg(short, long, value_name = "NODE", required = true, num_args = 1..)]
     pub(crate) name: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Expected {
+    /// How many
+    #[arg(short, long, value_name = "VOTES")]
+    pub(crate) expected: u32,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Votes {
+    /// How many
+    #[arg(short, long, value_name = "VOTES")]
+    pub(crate) votes: u32,
+    /// Whose: a node's name or id; of this node if not given
+    #[arg(short, long, value_name = "NODE")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -96,23 +96,10 @@ impl Historic {
 }
 
 /// Verbs of 2009 that this release does not have, and what does their work meanwhile.
-const COMING: [(&str, &str); 3] = [
-    (
-        "debug",
-        "`cmand --log-level debug` says what the daemon does; `cman_tool report` gathers it.",
-    ),
-    (
-        "expected",
-        "Write expected_votes into <cman> in cluster.conf, raise its config_version, give it to \
-         every node and start their daemons again; `cman_tool leave remove` lowers it for nodes \
-         that leave.",
-    ),
-    (
-        "votes",
-        "Write votes into this node's <clusternode> in cluster.conf, raise its config_version, \
-         give it to every node and start their daemons again.",
-    ),
-];
+const COMING: [(&str, &str); 1] = [(
+    "debug",
+    "`cmand --log-level debug` says what the daemon does; `cman_tool report` gathers it.",
+)];
 
 /// The answer to a verb of 2009 that is to come; nothing for any other word.
 pub(crate) fn coming(verb: &str) -> Option<Failure> {
@@ -122,7 +109,7 @@ pub(crate) fn coming(verb: &str) -> Option<Failure> {
 }
 
 /// Options that take a value, in any verb: what follows one of them is no verb.
-const WITH_VALUE: [&str; 25] = [
+const WITH_VALUE: [&str; 27] = [
     "-C",
     "-F",
     "-N",
@@ -137,6 +124,7 @@ const WITH_VALUE: [&str; 25] = [
     "-v",
     "--cluster",
     "--config",
+    "--expected",
     "--format",
     "--keyfile",
     "--multicast",
@@ -148,6 +136,7 @@ const WITH_VALUE: [&str; 25] = [
     "--run-dir",
     "--state-dir",
     "--timeout",
+    "--votes",
 ];
 
 /// The verb that explains the others.

@@ -7,7 +7,7 @@ use cman_wire::frame::{Reason, RefuseReason};
 
 /// The event of a view.
 pub(crate) fn view(event: &node::ViewEvent) -> ViewEvent {
-    let node::ViewEvent { view, transitional, joined, left, reasons, text } = event;
+    let node::ViewEvent { view, transitional, joined, left, reasons, text, .. } = event;
     ViewEvent {
         epoch: view.id.epoch,
         coordinator: view.id.coordinator.node,

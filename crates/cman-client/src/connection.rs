@@ -2,8 +2,8 @@
 
 use crate::{error::Error, events::Events, wire::Wire};
 use cman_ipc::{
-    EventMessage, Hello, ListedGroup, Message, NodesReply, Reply, Request, StatusReply, Welcome,
-    kind, paths, reply::VersionReply,
+    ClassicRequest, EventMessage, Hello, ListedGroup, Message, NodesReply, Reply, Request,
+    StatusReply, Welcome, kind, paths, reply::VersionReply,
 };
 use cman_types::NodeId;
 use std::{path::Path, time::Duration};
@@ -155,6 +155,24 @@ impl Connection {
     /// When the daemon refuses, for example because it knows no such node.
     pub fn kill(&mut self, node: NodeId) -> Result<(), Error> {
         self.order(Request::Kill { node })
+    }
+
+    /// Gives a node, this one if none is named, other votes; returns when they count here. Admin
+    /// socket only.
+    ///
+    /// # Errors
+    /// When the daemon refuses, for example because the node is not a member.
+    pub fn set_votes(&mut self, node: Option<NodeId>, votes: u32) -> Result<(), Error> {
+        self.order(Request::Classic(ClassicRequest::SetVotes { node, votes }))
+    }
+
+    /// Says how many votes are expected, at least 1; returns when that is so here. Admin socket
+    /// only.
+    ///
+    /// # Errors
+    /// When the daemon refuses, for example because quorum would need more votes than are here.
+    pub fn set_expected_votes(&mut self, votes: u32) -> Result<(), Error> {
+        self.order(Request::Classic(ClassicRequest::SetExpectedVotes { votes }))
     }
 
     /// The latest lines of the daemon's log, oldest first.

@@ -4,7 +4,8 @@ use crate::{
     Connection, Error, Lease, Socket, connection::PATIENCE, fake_daemon::FakeDaemon, wire::Wire,
 };
 use cman_ipc::{
-    ErrorCode, ErrorReply, Event, EventMessage, Hello, Message, Reply, Request, encode,
+    ClassicRequest, ErrorCode, ErrorReply, Event, EventMessage, Hello, Message, Reply, Request,
+    encode,
     event::ShutdownEvent,
     frame::{BODY_MAX, HEADER_LEN},
     kind,
@@ -156,6 +157,22 @@ fn orders_arrive_as_they_were_given() {
     connection.kill(NodeId::new(7).unwrap()).unwrap();
     connection.leave(true, false).unwrap();
     connection.leave(false, true).unwrap();
+}
+
+#[test]
+fn votes_are_changed_and_refusals_passed_on() {
+    let node = NodeId::new(7);
+    let (mut connection, _daemon, _dir) = connected(move |request| match request {
+        Request::Classic(ClassicRequest::SetVotes { node: of, votes: 2 }) if of == node => {
+            reply(Reply::Done)
+        }
+        Request::Classic(ClassicRequest::SetExpectedVotes { votes: 4 }) => reply(Reply::Done),
+        _ => refusal(ErrorCode::Invalid),
+    });
+    connection.set_votes(node, 2).unwrap();
+    connection.set_expected_votes(4).unwrap();
+    assert!(matches!(connection.set_votes(None, 2), Err(Error::Refused(_))));
+    assert!(matches!(connection.set_expected_votes(0), Err(Error::Refused(_))));
 }
 
 #[test]

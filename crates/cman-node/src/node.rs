@@ -325,6 +325,7 @@ impl Node {
                     transitional: change.transitional,
                     joined: change.joined,
                     left: change.left,
+                    amending: change.amending,
                 }));
             }
             Said::Deliver(deliver) => self.deliver(deliver),

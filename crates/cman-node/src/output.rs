@@ -3,7 +3,7 @@
 use cman_proto::event::{Deliver, Refusal};
 use cman_quorum::AmendError;
 use cman_services::{ClientEvent, FenceRecord, Session};
-use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, View};
+use cman_types::{Amendment, Epoch, Incarnation, Instant, MemberId, NodeId, View};
 use cman_wire::frame::Reason;
 use core::{net::SocketAddr, time::Duration};
 
@@ -53,6 +53,8 @@ pub struct ViewEvent {
     pub left: Vec<NodeId>,
     /// One entry for each node that came or went.
     pub reasons: Vec<Came>,
+    /// What is counted in another way from now on.
+    pub amending: Option<Amendment>,
     /// One paragraph for the operator: what, who, why, how long each phase took.
     pub text: String,
 }

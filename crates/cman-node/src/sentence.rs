@@ -3,7 +3,7 @@
 use crate::gate::{Stranger, StrangerKind, StrangerNotice};
 use cman_proto::event::{Notice, Refusal, ViewChange};
 use cman_quorum::ViewVotes;
-use cman_types::{NodeId, NodeSet, Span};
+use cman_types::{Amendment, NodeId, NodeSet, Span};
 use cman_wire::frame::{Change, Reason, RefuseReason};
 
 /// The evidence for one change, as a fragment.
@@ -63,7 +63,9 @@ pub(crate) fn view(change: &ViewChange) -> String {
     let nodes: NodeSet = view.nodes().collect();
     let members = list(&nodes);
     let coordinator = view.id.coordinator.node;
-    let why = if change.changes.is_empty() {
+    let why = if let Some(amendment) = change.amending {
+        amended(amendment)
+    } else if change.changes.is_empty() {
         "nobody came or went".to_owned()
     } else {
         let clause = |one: &Change| clause(one, nodes.contains(one.node));
@@ -79,6 +81,18 @@ pub(crate) fn view(change: &ViewChange) -> String {
         change.flush.as_millis(),
         change.recover.as_millis(),
     )
+}
+
+/// What an administrator changed.
+pub(crate) fn amended(amendment: Amendment) -> String {
+    match amendment {
+        Amendment::Votes { node, votes } => {
+            format!("node {node} has {votes} votes from now on, by an administrator")
+        }
+        Amendment::Expected { votes } => {
+            format!("{votes} votes are expected from now on, by an administrator")
+        }
+    }
 }
 
 /// Node ids, with runs shortened.
@@ -106,10 +120,16 @@ pub(crate) struct Standing<'a> {
 
 /// Why a node may act or not, as a clause.
 pub(crate) fn why(standing: &Standing<'_>) -> String {
-    let ViewVotes { present, expected, needed, .. } = standing.votes;
+    let ViewVotes { present, expected, needed, device, .. } = standing.votes;
     let are = |votes: u32| if votes == 1 { "is" } else { "are" };
+    let of_device = match device {
+        0 => String::new(),
+        votes => format!(
+            " ({votes} of the quorum device of this node, which no promise of quorum covers)"
+        ),
+    };
     let count = format!(
-        "{present} of {expected} expected votes {} here, {needed} {} needed",
+        "{present} of {expected} expected votes {} here{of_device}, {needed} {} needed",
         are(*present),
         are(*needed)
     );
@@ -121,6 +141,10 @@ pub(crate) fn why(standing: &Standing<'_>) -> String {
         "this node is in no view, and looks for the others".to_owned()
     } else if standing.votes.waiting_for_all {
         "waiting for all nodes to be seen once (wait_for_all)".to_owned()
+    } else if standing.votes.forgotten {
+        "a node was given more votes while the cluster ran, and nobody here knows how many: \
+         waiting for one that does, for all nodes, or for `cman_tool expected -e`"
+            .to_owned()
     } else if present < needed {
         count
     } else if standing.votes.eligible {
@@ -295,6 +319,7 @@ mod tests {
             joined: Vec::new(),
             left: Vec::new(),
             changes: vec![parted(2), parted(3)],
+            amending: None,
             flush: Duration::ZERO,
             recover: Duration::ZERO,
         });

@@ -18,6 +18,9 @@ struct Asked {
     what: Amendment,
     /// How many views were installed when it was asked for.
     changes: u64,
+    /// Whether the view could be quorate then: whoever asks in a quorum does not mean what is left
+    /// of it.
+    eligible: bool,
     resend_at: Instant,
 }
 
@@ -31,7 +34,8 @@ impl Engine {
     /// Asks for other votes. [`Event::Amended`] with this ticket tells the outcome, after any time:
     /// the coordinator may be busy with something else.
     pub fn amend(&mut self, now: Instant, ticket: u64, what: Amendment) {
-        let asked = Asked { ticket, what, changes: self.changes, resend_at: now };
+        let (changes, eligible) = (self.changes, self.votes.eligible);
+        let asked = Asked { ticket, what, changes, eligible, resend_at: now };
         self.amending.0.push(asked);
         self.handle_timeout(now);
     }
@@ -106,6 +110,9 @@ impl Engine {
         let holds = self.cfg.rules.holds(&self.basis, asked.what);
         if is_new && holds {
             return Some(Ok(()));
+        }
+        if asked.eligible && !self.votes.eligible {
+            return Some(Err(AmendError::QuorumLost));
         }
         match self.may_amend(now, &agreed, asked.what) {
             Err(error) => Some(Err(error)),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cman_quorum::AmendError;
-use cman_types::{Epoch, Member, MemberId, NodeId, View, ViewId};
+use cman_types::{Amendment, Epoch, Member, MemberId, NodeId, View, ViewId};
 use cman_wire::{
     Frame,
     frame::{Change, RefuseReason},
@@ -114,6 +114,8 @@ pub struct ViewChange {
     pub left: Vec<NodeId>,
     /// Why each node came or went.
     pub changes: Vec<Change>,
+    /// What is counted in another way from now on.
+    pub amending: Option<Amendment>,
     /// From the freeze to the plan, at this node.
     pub flush: Duration,
     /// From the plan to the install, at this node.

@@ -33,6 +33,8 @@ pub enum AmendError {
     },
     /// The votes of a node count differently for those who may act elsewhere.
     NotQuorate,
+    /// The view could be quorate when it was asked for, and cannot any more.
+    QuorumLost,
     /// There are nodes whose state must not be merged with ours.
     Disallowed,
     /// The node is in no view.
@@ -55,6 +57,7 @@ impl fmt::Display for AmendError {
                 "without quorum no votes of nodes are changed, because others may act by the old \
                  ones",
             ),
+            Self::QuorumLost => f.write_str("quorum was lost meanwhile; nothing was changed"),
             Self::Disallowed => {
                 f.write_str("there are disallowed nodes: nothing is changed while they are there")
             }

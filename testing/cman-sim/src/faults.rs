@@ -1,12 +1,13 @@
 //! What goes wrong: kinds of faults, and how one of a kind is drawn and done.
 
 use cman_node::Command;
-use cman_types::Prng;
+use cman_types::{Amendment, Epoch, Prng};
 use core::time::Duration;
 
 use crate::{
     clock::{ERROR_MAX, PERFECT, nanos},
-    disk::Mood,
+    disk::{Content, Mood, USUAL_LATENCY},
+    host::Host,
     network::Quality,
     reach::Place,
     triggers::{Blow, Point},
@@ -58,6 +59,8 @@ kinds! {
     Leave, "leave", "a node leaves in good order";
     Remove, "remove", "a node leaves and gives up its votes";
     Kill, "kill", "an administrator puts a node out";
+    Votes, "votes", "an administrator changes the votes of a node";
+    Expected, "expected", "an administrator changes what is expected";
     Proposer, "proposer", "a proposer is struck in the middle of a view change";
     TwiceInARow, "twice", "a proposer is struck, and the next one as well";
     Replay, "replay", "old datagrams are replayed";
@@ -66,6 +69,13 @@ kinds! {
 }
 
 impl Kind {
+    /// Whether it changes what votes are: such a kind is drawn by itself, because not all of them go
+    /// together.
+    #[must_use]
+    pub const fn is_of_votes(self) -> bool {
+        matches!(self, Self::Votes | Self::Expected)
+    }
+
     /// The kind with this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -169,6 +179,7 @@ impl Faults {
                 world.later(after, Deed::Start(victim));
             }
             Kind::Kill => self.kill(world)?,
+            Kind::Votes | Kind::Expected => self.amend(world, kind)?,
             Kind::Proposer => self.proposer(world, 1)?,
             Kind::TwiceInARow => self.proposer(world, 2)?,
             Kind::Replay => {
@@ -218,9 +229,11 @@ impl Faults {
         let host = &mut world.hosts[dead];
         // A node that left with remove keeps its state: forgetting that it gave up its votes is
         // outside of the promise.
-        let removed = host.disk.content().is_some_and(|content| content.removed);
+        // So does one that knows of more votes than the configuration gives.
+        let keeps = |content: Content| content.removed || content.raised != Epoch(0);
+        let keeps = host.disk.content().is_some_and(keeps);
         match self.prng.below(8) {
-            _ if removed => {}
+            _ if keeps => {}
             0 => host.disk.lose(),
             1 => host.disk.roll_back(1 + usize::try_from(self.prng.below(12)).unwrap_or(0)),
             2 => host.disk.roll_back(1),
@@ -325,6 +338,9 @@ impl Faults {
     }
 
     fn disk(&mut self, world: &mut World) -> Option<()> {
+        if world.votes.are_raised(&world.cluster()) {
+            return None; // Those who forget that are outside of the promise (decision 16).
+        }
         let victim = self.victim(world)?;
         let slow = self.span(50, 1500);
         let mood = self.pick(&[Mood::Works(slow), Mood::Fails, Mood::Hangs])?;
@@ -343,6 +359,30 @@ impl Faults {
         let after = self.span(300, 800);
         world.later(after, Deed::Start(victim));
         Some(())
+    }
+
+    /// Where quorum is, and one at a time, so that what is asked for fits what is counted. Expected
+    /// votes are never lowered below all that there are: then nothing would be promised.
+    fn amend(&mut self, world: &mut World, kind: Kind) -> Option<()> {
+        let mut acting = world.living();
+        acting.retain(|&host| world.hosts[host].claims(world.now));
+        let by = self.pick(&acting)?;
+        let cluster = world.cluster();
+        let troubled = |host: &Host| host.disk.mood() != Mood::Works(USUAL_LATENCY);
+        if !world.amending.is_empty() || world.hosts.iter().any(troubled) {
+            return None;
+        }
+        let small = |votes: u64| u32::try_from(votes).unwrap_or(0);
+        let amendment = if kind == Kind::Votes {
+            let &(node, votes) = cluster.votes.get(self.pick(&acting)?)?;
+            let more = 1 + small(self.prng.below(u64::from(cluster.expected_votes())));
+            let votes = if self.one_in(3) { votes.max(1) } else { votes + more };
+            Amendment::Votes { node, votes }
+        } else {
+            let more = small(self.prng.below(3));
+            Amendment::Expected { votes: cluster.expected_votes() + more }
+        };
+        world.command(by, Command::Amend { ticket: 1, amendment }).ok()
     }
 
     /// Arms a trigger, and makes a view change happen.

@@ -72,6 +72,7 @@ places! {
     Removes, 20, "nodes that left with remove";
     Returns, 20, "removed nodes that came back";
     Kills, 30, "nodes killed by an administrator";
+    Amendments, 20, "votes changed by an administrator";
     Replays, 1_000, "old datagrams replayed";
     Garbage, 1_000, "datagrams of garbage";
     Dropped, 1, "datagrams dropped by a full socket buffer";

@@ -11,7 +11,7 @@
 //! 6. Nodes die in the quiet cluster: the survivors know within token + 300 ms (several: 500 ms),
 //!    and a majority never loses quorum.
 
-use cman_types::{NodeId, Prng};
+use cman_types::{MemberId, NodeId, Prng};
 use core::time::Duration;
 
 use crate::{
@@ -205,11 +205,18 @@ fn draw_kinds(prng: &mut Prng, only: Option<Kind>) -> Vec<Kind> {
         return vec![only];
     }
     let mut left = Kind::ALL.to_vec();
+    left.retain(|kind| !kind.is_of_votes());
     let wanted = 4 + prng.below(left.len() as u64 - 4);
     let mut kinds = Vec::new();
     while (kinds.len() as u64) < wanted && !left.is_empty() {
         let at = usize::try_from(prng.below(left.len() as u64)).unwrap_or(0);
         kinds.push(left.swap_remove(at));
+    }
+    // One of both in a run: expected votes are not lowered below what nodes were given.
+    match prng.clone().below(8) {
+        0 => kinds.push(Kind::Votes),
+        1 => kinds.push(Kind::Expected),
+        _ => {}
     }
     kinds
 }
@@ -325,8 +332,10 @@ fn suffer(
         carrying.go_on(world);
         if attempts % PATIENCE == 0 && seen.len() < 4 && only.is_none() {
             // Some kinds find nobody in this cluster: another one joins.
-            let at = usize::try_from(prng.below(Kind::ALL.len() as u64)).unwrap_or(0);
-            kinds.extend(Kind::ALL.get(at));
+            let others: Vec<Kind> =
+                Kind::ALL.iter().copied().filter(|kind| !kind.is_of_votes()).collect();
+            let at = usize::try_from(prng.below(others.len() as u64)).unwrap_or(0);
+            kinds.extend(others.get(at));
         }
         if world.living().is_empty() {
             // All are dead and nobody is told to come back: an administrator does something.
@@ -484,6 +493,11 @@ fn die_quietly(world: &mut World, prng: &mut Prng) -> Check {
     crash_and_time(world, &victims)
 }
 
+/// The lives that run on these hosts.
+fn survivors_of(world: &World, hosts: &[usize]) -> Vec<MemberId> {
+    hosts.iter().filter_map(|&host| world.hosts[host].me()).collect()
+}
+
 /// Kills these hosts of a quiet cluster; the survivors must know in time, with one view each.
 ///
 /// # Errors
@@ -511,7 +525,8 @@ pub fn crash_and_time(world: &mut World, victims: &[usize]) -> Check {
         let what = format!("{} views for {} survivors", world.installed.len(), survivors.len());
         world.fail(Violation::new("one view for a death", &nodes, what));
     }
-    let majority = cluster.suffices(nodes.iter().copied()) && !cluster.two_node;
+    let majority = world.votes.suffice(&cluster, &survivors_of(world, &survivors));
+    let majority = majority && !cluster.two_node;
     if majority && claimed && !world.lost_quorum.is_empty() {
         let what = format!("quorum lost at {:?}", world.lost_quorum);
         world.fail(Violation::new("a majority keeps quorum", &nodes, what));

@@ -11,6 +11,7 @@ mod services;
 mod status;
 mod stream;
 mod version;
+mod voting;
 mod wait;
 mod watch;
 
@@ -31,6 +32,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Events => events::run(&common),
+        Verb::Expected(args) => voting::expected(&common, &args),
         Verb::Join(args) => join::run(&common, &args),
         Verb::Keygen(args) => keygen::run(&common, &args),
         Verb::Kill(args) => kill::run(&common, &args),
@@ -40,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Services => services::run(&common),
         Verb::Status(args) => status::run(&common, &args),
         Verb::Version => version::run(&common),
+        Verb::Votes(args) => voting::votes(&common, &args),
         Verb::Wait(args) => wait::run(&common, &args),
     }
 }

@@ -4,7 +4,9 @@ use crate::{
     replies::{alone, daemon, healthy, id, joining},
     support::{Heard, Machine, Process, Ran, file, refusal, reply},
 };
-use cman_client::ipc::{ErrorCode, Message, Reply, Request, StatusReply, status::State};
+use cman_client::ipc::{
+    ClassicRequest, ErrorCode, Message, Reply, Request, StatusReply, status::State,
+};
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -40,6 +42,29 @@ fn nobody_is_killed_if_one_is_unknown() {
     let said = machine.run("kill -n n2 -n n7").failed(1);
     assert!(said.contains("There is no node n7"), "{said}");
     assert_eq!(heard.all(), [Request::Nodes]);
+}
+
+#[test]
+fn votes_are_those_of_this_node_or_of_another() {
+    let heard = Heard::default();
+    let hears = heard.clone();
+    let answer = daemon(healthy());
+    let machine = Machine::with_daemon(move |request| {
+        hears.note(&request);
+        match request {
+            Request::Classic(_) => reply(Reply::Done),
+            request => answer(request),
+        }
+    });
+    assert_eq!(machine.run("votes -v 2").done(), "");
+    assert_eq!(machine.run("-v 3 -n n2 votes").done(), "");
+    assert_eq!(machine.run("-e 4 expected").done(), "");
+    let told = machine.run("expected --expected 5 --json").json();
+    assert_eq!(told["text"], "The cluster expects 5 votes.");
+    let votes = |node, votes| Request::Classic(ClassicRequest::SetVotes { node, votes });
+    let expected = |votes| Request::Classic(ClassicRequest::SetExpectedVotes { votes });
+    let asked = [votes(None, 2), Request::Nodes, votes(Some(id(2)), 3), expected(4), expected(5)];
+    assert_eq!(heard.all(), asked);
 }
 
 #[test]

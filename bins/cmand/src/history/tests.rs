@@ -27,6 +27,7 @@ fn view(epoch: u64, members: &[MemberId], stayed: &[u32]) -> node::Event {
         joined: Vec::new(),
         left: Vec::new(),
         reasons: Vec::new(),
+        amending: None,
         text: String::new(),
     })
 }
@@ -57,7 +58,7 @@ pub(crate) fn status(epoch: u64, votes: u32) -> node::Status {
         epoch_ceiling: None,
         wall_seconds: 1,
         removed: false,
-        raised: cman_types::Epoch(0),
+        raised: Epoch(0),
         device_poll: Duration::from_secs(10),
         observe: false,
     };

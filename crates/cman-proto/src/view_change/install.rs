@@ -194,6 +194,7 @@ fn describe(
         joined,
         left: left.iter().collect(),
         changes,
+        amending: propose.amending,
         flush,
         recover,
     }

@@ -121,6 +121,7 @@ mod tests {
             joined: list(joined),
             left: list(left),
             reasons: Vec::new(),
+            amending: None,
             text: String::new(),
         }
     }

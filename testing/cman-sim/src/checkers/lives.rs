@@ -65,7 +65,8 @@ mod tests {
     fn event(reasons: Vec<Came>) -> ViewEvent {
         let view = view(6, &[1, 2]);
         let (joined, left, text) = (Vec::new(), Vec::new(), String::new());
-        ViewEvent { view, transitional: vec![node(1)], joined, left, reasons, text }
+        let (transitional, amending) = (vec![node(1)], None);
+        ViewEvent { view, transitional, joined, left, reasons, amending, text }
     }
 
     #[test]

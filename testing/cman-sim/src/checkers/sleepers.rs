@@ -97,6 +97,7 @@ mod tests {
             joined: Vec::new(),
             left: vec![node(3)],
             reasons: vec![silent],
+            amending: None,
             text: String::new(),
         };
         sleepers.check(now, 100, host, &life(2), &event).is_ok()

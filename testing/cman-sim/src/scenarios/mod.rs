@@ -18,6 +18,7 @@ mod stalls;
 mod starts;
 #[cfg(test)]
 mod tests;
+mod votes;
 
 use cman_types::Prng;
 
@@ -79,6 +80,7 @@ pub fn all() -> Vec<Scenario> {
         stalls::all(),
         lives::all(),
         quorum::all(),
+        votes::all(),
         guards::all(),
         ghosts::all(),
         crowds::all(),

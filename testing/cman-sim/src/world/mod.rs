@@ -27,6 +27,7 @@ use cman_node::{Command, Node, Store, Stored};
 use cman_types::{Epoch, Incarnation, Instant, MemberId, NodeId, Prng, Salt};
 use core::time::Duration;
 use std::{
+    collections::BTreeSet,
     rc::Rc,
     sync::{Arc, Mutex},
 };
@@ -154,6 +155,8 @@ pub struct World {
     pub history: History,
     /// The truth about votes.
     pub votes: Votes,
+    /// Hosts on which an administrator waits for votes to be changed.
+    pub amending: BTreeSet<usize>,
     /// The truth about messages.
     pub messages: Messages,
     /// What clients were told of groups.
@@ -218,6 +221,7 @@ impl World {
             prng,
             history: History::default(),
             votes: Votes::default(),
+            amending: BTreeSet::new(),
             messages: Messages::default(),
             groups: Groups::default(),
             reach: Reach::default(),
@@ -483,6 +487,7 @@ impl World {
         self.history.end(&life.me, self.now);
         self.groups.end(&life.me);
         self.votes.end(&life.me);
+        self.amending.remove(&index);
         match end {
             End::Crashed => self.note_crash(coordinated, proposing),
             End::Left => {
@@ -590,6 +595,9 @@ impl World {
             life.dirty = true;
             self.history.mark_dirty(life.me);
             self.reach.hit(Place::Marked);
+        }
+        if let (Ok(()), Command::Amend { .. }) = (&answer, &command) {
+            self.amending.insert(index);
         }
         if let (Ok(()), Command::Kill { node }) = (&answer, &command) {
             self.reach.hit(Place::Kills);

@@ -60,9 +60,13 @@ impl World {
                     });
                 }
                 Event::Amended { ticket, result } => {
+                    self.amending.remove(&index);
+                    if result.is_ok() {
+                        self.reach.hit(Place::Amendments);
+                    }
                     self.log(index, || format!("answers amendment {ticket}: {result:?}"));
                 }
-                Event::Device { text, .. } => self.log(index, || format!("notes: {text}")),
+                Event::Device { text, .. } => self.device(index, &text),
                 Event::Store(store) => self.write(index, store),
                 Event::Notice { warning, text, .. } => self
                     .log(index, || format!("{}: {text}", if warning { "warns" } else { "notes" })),
@@ -79,6 +83,18 @@ impl World {
         if heard {
             self.look_at_groups(index);
         }
+    }
+
+    /// The quorum device of a host lives, or does not any more.
+    fn device(&mut self, index: usize, text: &str) {
+        self.log(index, || format!("notes: {text}"));
+        let host = &self.hosts[index];
+        let status = host.life.as_ref().map(|life| life.node.status(host.clock.local(self.now)));
+        let alive = status.and_then(|status| status.device).filter(|device| device.alive);
+        match alive {
+            Some(device) => self.votes.devices.insert(host.node, device.votes),
+            None => self.votes.devices.remove(&host.node),
+        };
     }
 
     fn installs(&mut self, index: usize, event: &ViewEvent) -> Check {
@@ -111,7 +127,7 @@ impl World {
         self.messages.install(me, previous, view.id)?;
         self.groups.install(me, previous, view.id)?;
         let cluster = Rc::clone(&self.hosts[index].cluster);
-        self.votes.install(&cluster, me, view);
+        self.votes.install(&cluster, me, view, event.amending);
         self.reach.hit(Place::Views);
         let lagging = event.reasons.iter().any(|came| came.reason == Reason::Lagging);
         if lagging && view.id.coordinator == me {
@@ -140,7 +156,7 @@ impl World {
         let cluster = Rc::clone(&host.cluster);
         while let Some(event) = life.node.poll_event() {
             let Event::View(event) = event else { continue };
-            self.votes.install(&cluster, me, &event.view);
+            self.votes.install(&cluster, me, &event.view, event.amending);
             if settled == Some(event.view.id) {
                 let check = self.votes.check(&cluster, &me, &event.view);
                 self.checked(check);
@@ -215,13 +231,17 @@ impl World {
         if !(longer || moved) || !host.claims(self.now) {
             return Ok(());
         }
-        statement::check(self.now, &self.hosts, index)?;
+        if !self.votes.taken_at_word && self.votes.devices.is_empty() {
+            statement::check(self.now, &self.hosts, index)?;
+        }
         let (Some(me), Some(view)) = (host.claim.me, host.claim.view.clone()) else {
             return Ok(());
         };
         if longer {
-            let needed = self.votes.needed(&host.cluster, &me);
-            lease::rests_on_grants(&self.history, host, needed)?;
+            let devices: u32 = self.votes.devices.values().sum();
+            let needed = self.votes.needed(&host.cluster, &me).saturating_sub(devices);
+            let votes_of = |node| self.votes.votes_of(&host.cluster, &me, node);
+            lease::rests_on_grants(&self.history, host, needed, votes_of)?;
         }
         let cluster = Rc::clone(&host.cluster);
         self.votes.check(&cluster, &me, &view)
