@@ -48,6 +48,7 @@ mod panics;
 mod past;
 mod peers;
 mod pipe;
+mod places;
 mod present;
 mod record_file;
 mod run_dir;

@@ -7,6 +7,7 @@ use crate::{
     groups::outbox::{Outbox, Told},
     moderation::Moderation,
     observer,
+    places::Places,
     systemd::Systemd,
 };
 use cman_io::clock;
@@ -25,10 +26,6 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval, sleep, timeout},
 };
 
-/// Most clients at a time; more are turned away.
-const CLIENTS_MAX: usize = 256;
-/// So many of them can only be administrators: nobody else can lock those out.
-const ADMINISTRATORS_RESERVED: usize = 32;
 /// Clients that are told at the same time that there is no room.
 const TURNED_AWAY_MAX: usize = 32;
 /// How long clients have at the end to read what waits for them.
@@ -47,6 +44,8 @@ pub(crate) struct Service {
     systemd: Systemd,
     doors: Doors,
     clients: JoinSet<()>,
+    /// More are turned away.
+    places: Places,
     /// Clients that are just being told that there is no room.
     turned_away: JoinSet<()>,
     /// Clients that could not be served.
@@ -121,6 +120,7 @@ impl Service {
             systemd,
             doors,
             clients: JoinSet::new(),
+            places: Places::of_this_process(),
             turned_away: JoinSet::new(),
             troubles: Moderation::default(),
             ending: watch::Sender::new(false),
@@ -226,8 +226,8 @@ impl Service {
         // Those who are gone make room.
         while self.clients.try_join_next().is_some() {}
         let most = match access {
-            Access::Admin => CLIENTS_MAX,
-            Access::Public => CLIENTS_MAX - ADMINISTRATORS_RESERVED,
+            Access::Admin => self.places.all,
+            Access::Public => self.places.public,
         };
         match client {
             Ok((stream, _)) if self.clients.len() >= most => {

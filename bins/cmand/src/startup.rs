@@ -8,7 +8,7 @@
 
 use crate::{
     args::Args, claim::Claim, detach::Starter, dirty::Mark, instead::wants_no_configuration,
-    run_dir::RunDir, start_error::StartError, state_dir::StateDir,
+    places::DESCRIPTORS_WANTED, run_dir::RunDir, start_error::StartError, state_dir::StateDir,
 };
 use cman_config::{Config, NodeConfig, Overrides, Transport};
 use cman_crypto::{Aead, Cipher, ClusterKey, Plain};
@@ -33,9 +33,7 @@ use std::{
 const KEY_FILE: &str = "/etc/cluster/cman.key";
 /// Far longer than any key file.
 const KEY_FILE_BYTES_MAX: u64 = 64 << 10;
-/// For the most clients there may be, and everything else.
-const DESCRIPTORS_WANTED: u64 = 512;
-/// For everything else and a few clients.
+/// For a few clients, and everything else.
 const DESCRIPTORS_MIN: u64 = 64;
 /// A multicast stays on the link.
 const MULTICAST_TTL: u8 = 1;
