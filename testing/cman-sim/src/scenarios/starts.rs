@@ -94,7 +94,7 @@ fn kept_on_disk() -> Vec<Scenario> {
         //
         Scenario::new(
             "remove-while-the-disk-hangs",
-            "a heavy node leaves with remove, which its disk does not note: its votes stay expected",
+            "a heavy node leaves with remove while its disk hangs: its votes stay expected",
             heavy(),
             |world, _| remove_unwritten(world),
         ),
