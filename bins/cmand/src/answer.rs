@@ -1,6 +1,6 @@
 //! Requests and their answers.
 
-use crate::{context::Context, engine::AskError, present, voting};
+use crate::{context::Context, engine::AskError, present};
 use cman_ipc::{
     Channel, ErrorCode, ErrorReply, Reply, Request,
     reply::{CHUNK_MAX, LogsChunk, RecorderChunk},
@@ -26,13 +26,6 @@ pub(crate) async fn answer(context: &Context, request: Request) -> Vec<Reply> {
             Ok(snapshot) => Reply::Version(present::version(context, &snapshot)),
             Err(error) => Reply::Error(no_answer(error)),
         }],
-        Request::Classic(request) => match voting::answer(context, &request).await {
-            Some(reply) => vec![reply],
-            None => {
-                let kind = cman_ipc::Message::Request(Request::Classic(request)).kind();
-                vec![Reply::Error(unsupported(kind))]
-            }
-        },
         other => vec![Reply::Error(unsupported(cman_ipc::Message::Request(other).kind()))],
     }
 }

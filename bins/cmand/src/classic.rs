@@ -1,6 +1,9 @@
 //! Requests of the classic interface, each to the part of the daemon that answers it.
 
-use crate::{answer, context::Context, dirty, fencing, groups::call::What, outlet::Outlet, voting};
+use crate::{
+    answer, context::Context, debug, dirty, fencing, groups::call::What, outlet::Outlet, reload,
+    shutdown, shutdown::voters::Wish, voting,
+};
 use cman_ipc::{
     ClassicRequest, ErrorCode, Message, Reply, Request,
     classic::{BarrierChange as Change, barrier},
@@ -58,11 +61,11 @@ const fn barrier_change(change: Change) -> BarrierChange {
     }
 }
 
-/// The reply to a request for the service thread, from a client whose notices go to `_events`. It
+/// The reply to a request for the service thread, from a client whose notices go to `events`. It
 /// may take any time.
 pub(crate) async fn answer(
     context: Arc<Context>,
-    _events: Arc<Outlet>,
+    events: Arc<Outlet>,
     request: ClassicRequest,
 ) -> Reply {
     if let Some(reply) = voting::answer(&context, &request).await {
@@ -72,17 +75,38 @@ pub(crate) async fn answer(
         // BR-06
         ClassicRequest::BarrierRegister { .. } => {
             let text = "barriers of several steps are not supported".to_owned();
-            return answer::refused(ErrorCode::Invalid, text, "register one for each step");
+            answer::refused(ErrorCode::Invalid, text, "register one for each step")
         }
-        ClassicRequest::FenceGet { node } => return fencing::answer(&context, node).await,
-        ClassicRequest::SetDirty => return dirty::set(&context).await,
-        _ => {}
+        ClassicRequest::FenceGet { node } => fencing::answer(&context, node).await,
+        ClassicRequest::SetDirty => dirty::set(&context).await,
+        ClassicRequest::Notify { on } => {
+            context.listeners.hear_changes(&events, on);
+            Reply::Done
+        }
+        ClassicRequest::NotifyViews { on } => {
+            context.listeners.hear_views(&events, on);
+            Reply::Done
+        }
+        ClassicRequest::SetConfigVersion { version } => {
+            reload::set_version(&context, version).await
+        }
+        ClassicRequest::SetDebug { mask } => {
+            debug::set(context.log.details(), mask);
+            Reply::Done
+        }
+        ClassicRequest::Shutdown { anyway, remove } => {
+            shutdown::ask(&context, &events, Wish { anyway, remove }).await
+        }
+        other => {
+            let kind = Message::Request(Request::Classic(other)).kind();
+            Reply::Error(answer::unsupported(kind))
+        }
     }
-    let kind = Message::Request(Request::Classic(request)).kind();
-    Reply::Error(answer::unsupported(kind))
 }
 
 /// Does what is not answered.
-pub(crate) fn hear(_: &Context, _events: &Outlet, request: &ClassicRequest) {
-    tracing::debug!("a client said what is of no use: {request:?}");
+pub(crate) fn hear(context: &Context, events: &Outlet, request: &ClassicRequest) {
+    if let ClassicRequest::ShutdownReply { agree } = request {
+        context.listeners.reply(events, *agree);
+    }
 }

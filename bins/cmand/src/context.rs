@@ -7,7 +7,9 @@ use crate::{
     health::{Carrier, DiskTrouble},
     history::History,
     hub::Hub,
+    listeners::Listeners,
     log::Log,
+    reload::Reload,
 };
 use bytes::Bytes;
 use cman_config::{Config, NodeConfig};
@@ -23,12 +25,15 @@ use std::{
 pub(crate) struct Context {
     pub(crate) engine: Engine,
     pub(crate) hub: Hub,
+    pub(crate) listeners: Arc<Listeners>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) log: Log,
     pub(crate) history: Mutex<History>,
     pub(crate) lease: Arc<LeaseWriter>,
     pub(crate) mark: Mark,
+    /// What the node runs on; the version that is in force is that of `reload`.
     pub(crate) config: Config,
+    pub(crate) reload: Reload,
     pub(crate) me: NodeConfig,
     pub(crate) interface: Interface,
     pub(crate) group: Option<IpAddr>,

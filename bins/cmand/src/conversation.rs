@@ -4,6 +4,7 @@ use crate::{
     answer,
     classic::{self, Route},
     context::Context,
+    debug,
     engine::{AskError, Snapshot},
     groups::{call::What, listing, session::Session},
     outlet::{Outlet, State},
@@ -189,10 +190,12 @@ async fn greet(
         return Err(End::Version { lowest, highest });
     };
     tracing::debug!("client {} speaks version {version}", hello.program);
+    outlet.set_program(&hello.program);
     let (role, ticket) = match hello.channel {
         Channel::Stream => (Role::Requests { events: outlet.clone(), patient: true }, None),
         Channel::Calls => {
             let (events, ticket) = (Outlet::new(), random_ticket()?);
+            events.set_program(&hello.program);
             context.sessions.offer(ticket, &events);
             (Role::Requests { events, patient: false }, Some(ticket))
         }
@@ -415,6 +418,7 @@ impl Conversation {
             self.unanswered(request);
             return Ok(());
         }
+        debug::asked(self.events.program(), &request);
         let reply = match classic::route(request) {
             Route::Node(what) => {
                 let answer = self.session().ask(what);
@@ -432,6 +436,7 @@ impl Conversation {
 
     /// Does what needs no answer.
     fn unanswered(&mut self, request: ClassicRequest) {
+        debug::asked(self.events.program(), &request);
         match classic::route(request) {
             Route::Node(what) => self.session().say(what),
             Route::Service(request) => classic::hear(&self.context, &self.events, &request),

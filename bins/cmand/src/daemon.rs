@@ -14,6 +14,7 @@ use crate::{
     node_setup, peers,
     pipe::Pipe,
     record_file,
+    reload::Reload,
     run_dir::RunDir,
     service::{Doors, Service, Signals},
     start_error::StartError,
@@ -134,20 +135,23 @@ fn start(
     }
     .spawn(|realtime| note(&mut prepared.notes, realtime))
     .inspect_err(|_| args.record.iter().for_each(|path| record_file::take_back(path)))?;
-    let Prepared { config, me, mut state_dir, run_dir, mark, interface, group, notes, .. } =
-        prepared;
+    let Prepared {
+        file, config, me, mut state_dir, run_dir, mark, interface, group, notes, ..
+    } = prepared;
     // The node speaks from now on: that it did must not be forgotten.
     state_dir.keep();
     state_dir.locked().into_iter().for_each(record_file::forget_old_panics);
     let context = Arc::new(Context {
         engine,
         hub: Hub::default(),
+        listeners: Arc::default(),
         sessions: Sessions::new(inbox),
         log: log.clone(),
         history: History::new(me.id).into(),
         lease,
         mark,
         config,
+        reload: Reload::new(&args.config, file),
         me,
         interface,
         group,

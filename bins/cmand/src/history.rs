@@ -89,6 +89,7 @@ impl History {
                 self.note_refusals(refusal, text).into_iter().map(stamped).collect()
             }
             node::Event::Amended { .. }
+            | node::Event::ConfigWanted { .. }
             | node::Event::Deliver(_)
             | node::Event::Device { .. }
             | node::Event::Client { .. }

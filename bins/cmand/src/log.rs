@@ -4,7 +4,7 @@
 //! because a pipe, a terminal or a system logger may block for as long as it likes. What finds the
 //! queue full is counted and the count is logged. The last lines are kept for `cman_tool report`.
 
-use crate::wall_time;
+use crate::{debug::Details, wall_time};
 use cman_io::clock;
 use std::{
     collections::VecDeque,
@@ -35,6 +35,7 @@ pub(crate) struct Log {
     queue: SyncSender<Entry>,
     lost: Arc<AtomicU64>,
     recent: Arc<Mutex<VecDeque<String>>>,
+    details: Details,
 }
 
 #[derive(Debug)]
@@ -58,7 +59,8 @@ impl Log {
     /// When no thread can be started.
     pub(crate) fn start() -> io::Result<Self> {
         let (queue, entries) = sync_channel(QUEUE_MAX);
-        let log = Self { queue, lost: Arc::default(), recent: Arc::default() };
+        let (lost, recent, details) = (Arc::default(), Arc::default(), Details::default());
+        let log = Self { queue, lost, recent, details };
         let output = if stderr_is_journal() { Output::Journal } else { Output::Terminal };
         let writer = Writer { output, recent: log.recent.clone(), lost: log.lost.clone() };
         thread::Builder::new()
@@ -80,6 +82,11 @@ impl Log {
     pub(crate) fn detach(&self) {
         // Fails only when the writer is gone, and then there is nobody to tell.
         let _gone = self.queue.send(Entry::Detach);
+    }
+
+    /// The parts of the daemon whose details are wanted.
+    pub(crate) const fn details(&self) -> &Details {
+        &self.details
     }
 
     /// The last lines, oldest first.
@@ -231,7 +238,8 @@ mod tests {
     #[test]
     fn a_full_queue_loses_lines_and_says_so() {
         let (queue, entries) = sync_channel(1);
-        let log = Log { queue, lost: Arc::default(), recent: Arc::default() };
+        let (lost, recent, details) = (Arc::default(), Arc::default(), Details::default());
+        let log = Log { queue, lost, recent, details };
         for number in 0..3 {
             log.line(Level::INFO, format!("line {number}"));
         }

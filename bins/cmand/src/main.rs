@@ -6,8 +6,8 @@
 //! - the *engine* thread: sockets, timer and node; it never waits for anything else
 //!   ([`engine_thread`], [`transmit`], `cman_record`);
 //! - the *service* thread: clients, signals, systemd, events ([`service`], [`conversation`],
-//!   [`outlet`], [`answer`], [`present`], [`observer`], [`hub`], [`history`], [`past`],
-//!   [`words`]);
+//!   [`outlet`], [`answer`], [`present`], [`observer`], [`hub`], [`listeners`], [`shutdown`],
+//!   [`reload`], [`debug`], [`history`], [`past`], [`words`]);
 //! - the *disk* thread: the state file (`cman_io::disk_thread`, [`state_dir`]).
 //!
 //! [`engine`] is the way from the others to the engine thread, [`groups`] the way of messages
@@ -28,6 +28,7 @@ mod classic;
 mod context;
 mod conversation;
 mod daemon;
+mod debug;
 mod detach;
 mod directory;
 mod dirty;
@@ -39,6 +40,7 @@ mod health;
 mod history;
 mod hub;
 mod instead;
+mod listeners;
 mod log;
 mod moderation;
 mod node_setup;
@@ -51,8 +53,10 @@ mod pipe;
 mod places;
 mod present;
 mod record_file;
+mod reload;
 mod run_dir;
 mod service;
+mod shutdown;
 mod start_error;
 mod startup;
 mod state_dir;

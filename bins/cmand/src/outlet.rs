@@ -48,6 +48,8 @@ pub(crate) enum State {
 #[derive(Debug)]
 pub(crate) struct Outlet {
     account: Arc<Account>,
+    /// What the client calls itself.
+    program: OnceLock<String>,
     queue: Mutex<Queue>,
     /// The client's socket, once it is written to.
     socket: OnceLock<Arc<OwnedFd>>,
@@ -84,12 +86,27 @@ impl Outlet {
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             account: Arc::default(),
+            program: OnceLock::new(),
             queue: Mutex::default(),
             socket: OnceLock::new(),
             ready: Notify::new(),
             written: Notify::new(),
             state: watch::Sender::new(State::Open),
         })
+    }
+
+    /// The client calls itself that.
+    pub(crate) fn set_program(&self, program: &str) {
+        // It says so once.
+        let _again = self.program.set(program.to_owned());
+    }
+
+    /// What the client calls itself.
+    pub(crate) fn program(&self) -> &str {
+        match self.program.get().map(String::as_str) {
+            None | Some("") => "a program without a name",
+            Some(program) => program,
+        }
     }
 
     /// What waits here counts for this account.

@@ -29,7 +29,7 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
     StatusReply {
         cluster: config.cluster_name.clone(),
         cluster_id: config.cluster_id,
-        config_version: config.config_version,
+        config_version: context.reload.version(),
         wire_version: status.wire_version.into(),
         node: context.me.id,
         node_name: context.me.name.clone(),
@@ -45,7 +45,10 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         daemon: daemon(context, status),
         hold_downs: hold_downs(*at, status),
         path_troubles: path_troubles(status),
-        alarms: alarms(&network, context.group, &context.disk, rights),
+        alarms: alarms(&network, context.group, &context.disk, rights)
+            .into_iter()
+            .chain(context.reload.alarm())
+            .collect(),
         disallowed: disallowed(context, status),
         promise: promise(&status.timing),
         active_subsystems: context.sessions.connected(),
@@ -69,7 +72,7 @@ pub(crate) fn nodes(context: &Context, snapshot: &Snapshot) -> NodesReply {
 pub(crate) fn version(context: &Context, snapshot: &Snapshot) -> VersionReply {
     VersionReply {
         release: env!("CARGO_PKG_VERSION").to_owned(),
-        config_version: context.config.config_version,
+        config_version: context.reload.version(),
         wire_version: snapshot.status.wire_version.into(),
     }
 }
@@ -160,7 +163,8 @@ fn flags(context: &Context, status: &node::Status) -> Vec<Flag> {
         (Flag::TwoNode, context.config.two_node),
         (Flag::Dirty, status.dirty),
         (Flag::DisallowedNodes, status.nodes.iter().any(|node| node.disallowed)),
-        (Flag::Shutdown, status.state == node::State::Leaving),
+        (Flag::Shutdown, status.state == node::State::Leaving || context.listeners.is_voting()),
+        (Flag::Error, context.reload.alarm().is_some()),
         (Flag::WaitForAll, status.waiting_for_all),
         (Flag::Removed, removed),
     ]

@@ -3,21 +3,22 @@
 use crate::{
     context::Context,
     conversation::{self, Access},
+    debug,
     engine::{Outcome, Report},
     groups::outbox::{Outbox, Told},
     moderation::Moderation,
     observer,
     places::Places,
+    reload, shutdown,
     systemd::Systemd,
 };
 use cman_io::clock;
-use cman_ipc::event::{Event as ClientEvent, ShutdownEvent};
-use cman_node::{Command, Event};
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant},
+use cman_ipc::{
+    ErrorCode, ErrorReply, Reply,
+    event::{Event as ClientEvent, ShutdownEvent},
 };
+use cman_node::Event;
+use std::{io, sync::Arc, time::Duration};
 use tokio::{
     net::{UnixListener, UnixStream},
     signal::unix::{Signal, SignalKind, signal},
@@ -30,10 +31,6 @@ use tokio::{
 const TURNED_AWAY_MAX: usize = 32;
 /// How long clients have at the end to read what waits for them.
 const FAREWELL_LIMIT: Duration = Duration::from_millis(500);
-/// The pause before a leave that was refused is tried again.
-const LEAVE_AGAIN_AFTER: Duration = Duration::from_millis(200);
-/// How long leaving may take besides twice the token.
-const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// The pause after a client could not be accepted, for want of descriptors.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
@@ -136,6 +133,8 @@ impl Service {
         mut outcome: oneshot::Receiver<Outcome>,
     ) -> Outcome {
         let observer = tokio::spawn(observer::observe(self.context.clone()));
+        let votes = tokio::spawn(shutdown::watch(self.context.clone()));
+        let reload = tokio::spawn(reload::watch(self.context.clone()));
         let outcome = loop {
             tokio::select! {
                 biased;
@@ -154,6 +153,8 @@ impl Service {
             }
         };
         observer.abort();
+        votes.abort();
+        reload.abort();
         self.pass_on(outbox.take());
         self.farewell(&outcome).await;
         outcome
@@ -176,14 +177,20 @@ impl Service {
             Report::Event { wall_ns, at, event } => (wall_ns, at, event),
             Report::Lost => {
                 tracing::warn!("events were lost; all clients that wait for events are let go");
+                self.context.listeners.lost(self.context.lease_is_good());
                 return self.context.hub.drop_all();
             }
         };
         self.log(&event);
+        debug::said(&event);
         let messages = self.context.history().note(wall_ns, at, &event);
         for message in messages {
             self.context.publish(message);
         }
+        if let Event::ConfigWanted { version } = event {
+            self.context.reload.want(version);
+        }
+        self.context.listeners.hear(&event, self.context.lease_is_good());
     }
 
     fn log(&self, event: &Event) {
@@ -200,6 +207,7 @@ impl Service {
             Event::Device { alive: false, text } => tracing::warn!("{text}"),
             // The engine thread keeps these for itself.
             Event::Amended { .. }
+            | Event::ConfigWanted { .. }
             | Event::Deliver(_)
             | Event::Fatal { .. }
             | Event::Client { .. }
@@ -219,7 +227,7 @@ impl Service {
         }
         tracing::info!("{signal}: leaving the cluster; send it again to end at once");
         self.systemd.stopping();
-        tokio::spawn(leave(self.context.clone()));
+        tokio::spawn(shutdown::leave(self.context.clone(), false));
     }
 
     async fn accept<A>(&mut self, client: io::Result<(UnixStream, A)>, access: Access) {
@@ -276,6 +284,7 @@ impl Service {
             Outcome::Stopped => "this daemon was told to end at once".to_owned(),
             Outcome::Fatal(text) => text.clone(),
         };
+        self.context.listeners.answer(&last_answer(outcome));
         let told = self.context.publish_now(ClientEvent::Shutdown(ShutdownEvent { text }));
         if let Some(bytes) = told {
             let hub = &self.context.hub;
@@ -289,25 +298,16 @@ impl Service {
     }
 }
 
-/// Asks the node to leave until it agrees, and ends without it when that takes too long.
-async fn leave(context: Arc<Context>) {
-    let limit = context.config.token * 2 + LEAVE_LIMIT;
-    let began = Instant::now();
-    let mut said = false;
-    while began.elapsed() < limit {
-        match context.engine.command(Command::Leave { remove: false }).await {
-            Ok(Ok(())) => break,
-            Ok(Err(why)) if !said => {
-                tracing::info!("cannot leave yet: {why}");
-                said = true;
-            }
-            Ok(Err(_)) | Err(_) => {}
-        }
-        sleep(LEAVE_AGAIN_AFTER).await;
+/// To whoever wanted this node to leave.
+fn last_answer(outcome: &Outcome) -> Reply {
+    match outcome {
+        Outcome::Left | Outcome::Stopped => Reply::Done,
+        Outcome::Fatal(text) => Reply::Error(ErrorReply {
+            code: ErrorCode::Failed,
+            text: text.clone(),
+            advice: String::new(),
+        }),
     }
-    sleep(limit.saturating_sub(began.elapsed())).await;
-    tracing::warn!("leaving in good order took too long; the others will notice by themselves");
-    context.engine.stop();
 }
 
 impl Watchdog {

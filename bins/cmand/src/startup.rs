@@ -10,7 +10,7 @@ use crate::{
     args::Args, claim::Claim, detach::Starter, dirty::Mark, instead::wants_no_configuration,
     places::DESCRIPTORS_WANTED, run_dir::RunDir, start_error::StartError, state_dir::StateDir,
 };
-use cman_config::{Config, NodeConfig, Overrides, Transport};
+use cman_config::{Config, NodeConfig, Overrides, Parsed, Transport};
 use cman_crypto::{Aead, Cipher, ClusterKey, Plain};
 use cman_io::{
     interface::{Interface, interfaces},
@@ -41,6 +41,9 @@ const MULTICAST_TTL: u8 = 1;
 /// Everything that was found, opened and locked.
 #[derive(Debug)]
 pub(crate) struct Prepared {
+    /// What the file says.
+    pub(crate) file: Config,
+    /// What the node runs on: what it says, or what the command line says instead.
     pub(crate) config: Config,
     pub(crate) me: NodeConfig,
     pub(crate) cipher: Box<dyn Cipher>,
@@ -68,9 +71,9 @@ pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartEr
     if wants_no_configuration() {
         return Err(StartError::NoConfiguration);
     }
-    let config = read_config(&args.config)?;
-    let me = find_me(args, &config)?;
-    let (config, me) = overridden(args, config, me)?;
+    let file = read_config(&args.config)?;
+    let me = find_me(args, &file)?;
+    let (config, me) = overridden(args, file.clone(), me)?;
     let cipher = make_cipher(args, &config)?;
     RunDir::check(&args.run_dir)?;
     let claim = Claim::stake(&args.run_dir)?;
@@ -97,6 +100,7 @@ pub(crate) fn prepare(args: &Args, starter: Starter) -> Result<Prepared, StartEr
     let local_addresses = interfaces()?.into_iter().map(|interface| interface.address).collect();
     let (found_state, incarnation) = state_dir.begin_life(&mut notes);
     Ok(Prepared {
+        file,
         config,
         me,
         cipher,
@@ -131,14 +135,22 @@ fn allow_descriptors() -> Result<(), StartError> {
 }
 
 fn read_config(path: &Path) -> Result<Config, StartError> {
-    let limit = u64::try_from(cman_config::FILE_SIZE_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    let bytes = regular_file::read(path, limit)
-        .map_err(|source| StartError::ConfigRead { path: path.to_owned(), source })?;
-    let parsed = cman_config::parse(&path.to_string_lossy(), &bytes).map_err(StartError::Config)?;
+    let parsed = parse_config(path)?;
     if !parsed.warnings.is_empty() {
         tracing::warn!("{}", parsed.warnings.to_string().trim_end());
     }
     Ok(parsed.config)
+}
+
+/// Reads a configuration, with the warnings about it.
+///
+/// # Errors
+/// When it cannot be read or used.
+pub(crate) fn parse_config(path: &Path) -> Result<Parsed, StartError> {
+    let limit = u64::try_from(cman_config::FILE_SIZE_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let bytes = regular_file::read(path, limit)
+        .map_err(|source| StartError::ConfigRead { path: path.to_owned(), source })?;
+    cman_config::parse(&path.to_string_lossy(), &bytes).map_err(StartError::Config)
 }
 
 fn find_me(args: &Args, config: &Config) -> Result<NodeConfig, StartError> {

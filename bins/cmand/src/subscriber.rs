@@ -1,9 +1,9 @@
 //! From `tracing` to lines of the log.
 //!
-//! A subscriber of our own, because all that is wanted is a line for each event: no spans, no
-//! filters by module, nothing that allocates when a message is not logged.
+//! A subscriber of our own, because all that is wanted is a line for each event: no spans, and
+//! nothing that allocates when a message is not logged.
 
-use crate::log::Log;
+use crate::{debug, log::Log};
 use std::fmt::{Debug, Write};
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -13,7 +13,7 @@ use tracing::{
     subscriber::{SetGlobalDefaultError, set_global_default},
 };
 
-/// Sends everything up to `level` to `log`, from all threads.
+/// Sends everything up to `level` to `log`, and the details that it wants, from all threads.
 ///
 /// # Errors
 /// When it was called before.
@@ -28,13 +28,16 @@ struct Lines {
 
 impl Subscriber for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let (level, target) = (*metadata.level(), metadata.target());
         // Libraries speak only when something is wrong: their details are nobody's business here.
-        let ours = metadata.target().starts_with("cman");
-        *metadata.level() <= if ours { self.level } else { self.level.min(Level::WARN) }
+        let most = if debug::is_ours(target) { self.level } else { self.level.min(Level::WARN) };
+        level <= most || (level <= Level::DEBUG && self.log.details().want(target))
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(self.level.into())
+        // More is wanted where details are.
+        let details = self.log.details().is_any().then_some(Level::DEBUG);
+        Some(details.map_or(self.level, |debug| self.level.max(debug)).into())
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -72,20 +75,36 @@ impl Visit for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cman_ipc::classic::debug;
     use tracing::subscriber::with_default;
+
+    fn heard(level: Level, talk: impl FnOnce(&Log)) -> Vec<String> {
+        let log = Log::start().unwrap();
+        with_default(Lines { log: log.clone(), level }, || talk(&log));
+        log.flush();
+        log.recent()
+    }
 
     #[test]
     fn message_first_then_fields_and_nothing_below_the_level() {
-        let log = Log::start().unwrap();
-        let lines = Lines { log: log.clone(), level: Level::INFO };
-        with_default(lines, || {
+        let recent = heard(Level::INFO, |_| {
             tracing::info!(target: "cman_test", node = 3, "heard by multicast");
             tracing::debug!(target: "cman_test", "too small");
             tracing::info!(target: "library", "not ours");
         });
-        log.flush();
-        let recent = log.recent();
         assert_eq!(recent.len(), 1, "{recent:?}");
         assert!(recent[0].ends_with(" info: heard by multicast node=3"), "{recent:?}");
+    }
+
+    #[test]
+    fn details_come_and_go_while_the_program_runs() {
+        let recent = heard(Level::INFO, |log| {
+            for (mask, number) in [(0, 1), (debug::DAEMON, 2), (debug::BARRIER, 3), (0, 4)] {
+                log.details().set(mask);
+                tracing::debug!(target: "cmand::test", "detail {number}");
+            }
+        });
+        assert_eq!(recent.len(), 1, "{recent:?}");
+        assert!(recent[0].ends_with(" debug: detail 2"), "{recent:?}");
     }
 }

@@ -133,6 +133,17 @@ pub enum Command {
     },
     /// Clients of this node carry state that must not be merged: for good, until its end (R-80m).
     SetDirty,
+    /// Have all members read their configurations until they have this version.
+    WantConfig {
+        /// Which.
+        version: u64,
+    },
+    /// A configuration is in force here that differs from the one before in nothing that the node
+    /// knows but its version.
+    Configure {
+        /// Its version.
+        version: u64,
+    },
     /// A peer's name resolved after all.
     Resolved {
         /// Which peer.

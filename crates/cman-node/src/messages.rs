@@ -4,7 +4,7 @@ use cman_order::{Message, Refused as Full, Stats as StreamStats};
 use cman_proto::event::Deliver;
 use cman_services::{
     BarrierClaim, BarrierName, ClientError, ClientRequest, FenceRequest, GroupName, Out, PortSet,
-    Process, Session, ViewInfo,
+    Process, Session, ViewInfo, WantedConfig,
 };
 use cman_types::{Instant, NodeId, View};
 
@@ -80,6 +80,12 @@ impl Node {
         let answer = self.services.on_client(now, session, request).map_err(Refused::Client);
         self.collect(now);
         answer
+    }
+
+    /// The members are to have a version of the configuration, which is known here to be alike with
+    /// the version `like` (CF-03).
+    pub(crate) fn want_config(&mut self, version: u64, like: u64) {
+        self.services.want_config(WantedConfig { version, like });
     }
 
     /// A client is gone.
@@ -184,6 +190,10 @@ impl Node {
                     self.engine.send_always(now, Message { payload, safe }, urgent);
                 }
                 Out::PutOut { node } => self.engine.put_out_unsynced(now, node),
+                Out::Configuration(WantedConfig { version, like }) => {
+                    self.engine.want_config(version, like);
+                    self.events.push_back(Event::ConfigWanted { version });
+                }
                 Out::Synced { .. } => {
                     if core::mem::take(&mut self.room_wanted) {
                         self.events.push_back(Event::Room);

@@ -177,6 +177,16 @@ impl Node {
             Command::DeviceUnregister => Ok(self.device.unregister()?),
             Command::DevicePoll { available } => Ok(self.poll_device(now, available)?),
             Command::SetDirty => self.engine.set_dirty(now).map_err(CommandError::Refused),
+            Command::WantConfig { version } => {
+                self.want_config(version, version);
+                Ok(())
+            }
+            Command::Configure { version } => {
+                self.setup.config_version = version;
+                let like = self.engine.configure(version);
+                self.want_config(version, like);
+                Ok(())
+            }
             Command::Resolved { node, address } => {
                 self.configured.insert(node, address);
                 Ok(())

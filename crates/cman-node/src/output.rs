@@ -103,6 +103,12 @@ pub enum Event {
         /// What.
         event: ClientEvent,
     },
+    /// All members are to have this version of the configuration, or a newer one. Told again when
+    /// more is known of it.
+    ConfigWanted {
+        /// Which.
+        version: u64,
+    },
     /// Messages are accepted again after the queue was full.
     Room,
     /// A message was delivered. Only told to observers.

@@ -8,7 +8,7 @@ use core::{net::SocketAddr, time::Duration};
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    admission::{hold::Holds, protection::Protection, wishes::Wishes},
+    admission::{hold::Holds, protection::Protection, refuse::Versions, wishes::Wishes},
     amending::Amending,
     config::Config,
     detector::{relay::Routes, stall::Stall},
@@ -26,6 +26,7 @@ use crate::{
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Engine {
     pub(crate) cfg: Config,
+    pub(crate) versions: Versions,
     pub(crate) prng: Prng,
     pub(crate) phase: Phase,
     /// The view installed last; stays when the phase moves on.
@@ -119,6 +120,7 @@ impl Engine {
     pub fn new(now: Instant, cfg: Config) -> Self {
         let timing = cfg.timing;
         let mut engine = Self {
+            versions: Versions::new(cfg.config_version),
             prng: Prng::new(cfg.seed),
             phase: Phase::Candidate(Candidate::new(now, timing.share(50))),
             view: None,

@@ -244,6 +244,8 @@ impl<'a> Record<'a> {
             Self::Command(Command::DeviceUnregister) => 42,
             Self::Command(Command::DevicePoll { .. }) => 43,
             Self::Command(Command::SetDirty) => 44,
+            Self::Command(Command::WantConfig { .. }) => 46,
+            Self::Command(Command::Configure { .. }) => 47,
             Self::Asks { request, .. } => request::kind(request),
             Self::Close(_) => 27,
             Self::Answer(_) => 64,
@@ -378,6 +380,8 @@ impl<'a> Record<'a> {
             42 => Self::Command(Command::DeviceUnregister),
             43 => Self::Command(Command::DevicePoll { available: rest.flag()? }),
             44 => Self::Command(Command::SetDirty),
+            46 => Self::Command(Command::WantConfig { version: rest.u64()? }),
+            47 => Self::Command(Command::Configure { version: rest.u64()? }),
             kind if kind < OUTPUTS => {
                 let session = rest.session()?;
                 let request = request::parse(kind, &mut rest)?.ok_or(Malformed::Kind(kind))?;
@@ -480,6 +484,9 @@ fn append_command(to: &mut Vec<u8>, command: &Command) {
         Command::DeviceUnregister => {}
         Command::DevicePoll { available } => to.push(u8::from(*available)),
         Command::SetDirty => {}
+        Command::WantConfig { version } | Command::Configure { version } => {
+            to.extend_from_slice(&version.to_le_bytes());
+        }
         Command::Resolved { node, address } => {
             to.extend_from_slice(&node.get().to_le_bytes());
             append_address(to, Some(*address));
@@ -574,6 +581,8 @@ mod tests {
             asks(BarrierRequest::Delete { name: barrier() }),
             asks(FenceRequest::Note { node, at: 1 << 33, agent: "abc".into() }),
             Record::Close(session),
+            Record::Command(Command::WantConfig { version: u64::MAX }),
+            Record::Command(Command::Configure { version: 2 }),
             Record::Answer("no".into()),
             Record::Sealed { clear: &[9; HEADER_SIZE], plain: b"plain" },
             Record::Transmit { lane: Lane::Control, to: Destination::Multicast, clear: b"head" },

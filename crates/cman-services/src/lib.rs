@@ -18,6 +18,7 @@
 //! | [`fencing`] | which node was forced out last, when, by what |
 //! | [`groups`] | closed process groups |
 //! | [`ports`] | who has bound which port, and messages to ports |
+//! | [`configuration`] | which version of the configuration is wanted |
 //!
 //! Another service (barriers, votes ...) is one more machine beside these that implements
 //! `service::Service`, one more variant of each type in [`client`], one more field of
@@ -60,6 +61,7 @@
 
 pub mod barriers;
 pub mod client;
+pub mod configuration;
 pub mod fencing;
 pub mod groups;
 pub mod output;
@@ -75,6 +77,7 @@ pub use barriers::{
 };
 pub use client::{ClientError, ClientEvent, ClientRequest};
 pub use cman_types::{BarrierName, GroupName, Process, group::Reason};
+pub use configuration::WantedConfig;
 pub use fencing::{FenceError, FenceEvent, FenceRecord, FenceRequest};
 pub use groups::{GroupError, GroupEvent, GroupRequest};
 pub use output::{Out, Session, ViewInfo};

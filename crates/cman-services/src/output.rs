@@ -1,6 +1,6 @@
 //! What goes in and out of the services.
 
-use crate::client::ClientEvent;
+use crate::{client::ClientEvent, configuration::WantedConfig};
 use bytes::Bytes;
 use cman_types::{NodeId, View, ViewId};
 
@@ -39,6 +39,8 @@ pub enum Out {
         /// Whether it goes before everything else that waits: the member's part of a sync.
         urgent: bool,
     },
+    /// The members are to have that version of the configuration.
+    Configuration(WantedConfig),
     /// This member did not send its part of the sync in time: put it out of the view. Said by the
     /// coordinator only.
     PutOut {

@@ -3,6 +3,7 @@
 use crate::{
     barriers::{BarrierClaim, Barriers},
     client::{ClientError, ClientRequest},
+    configuration::{Configuration, WantedConfig},
     fencing::{FenceRecord, Fencing},
     groups::Groups,
     output::{Out, Session, ViewInfo},
@@ -24,6 +25,7 @@ pub struct Services {
     fencing: Fencing,
     groups: Groups,
     ports: Ports,
+    configuration: Configuration,
     sync: Sync,
     out: VecDeque<Out>,
 }
@@ -38,6 +40,7 @@ impl Services {
             fencing: Fencing::new(me),
             groups: Groups::new(me),
             ports: Ports::new(me),
+            configuration: Configuration::default(),
             sync: Sync::new(me, sync_time_max),
             out: VecDeque::new(),
         }
@@ -55,6 +58,7 @@ impl Services {
         self.ports.on_lost(&kept, &mut self.out);
         self.barriers.on_lost(&kept, &mut self.out);
         self.fencing.on_view(info.view);
+        self.configuration.on_lost(&kept, &mut self.out);
         if self.sync.is_complete() {
             self.barriers.on_ready(&kept, &mut self.out);
             self.out.push_back(Out::Synced { view: info.view.id });
@@ -72,6 +76,7 @@ impl Services {
             fencing: self.fencing.part(),
             groups: self.groups.part(),
             ports: self.ports.part(),
+            configuration: self.configuration.part(),
         };
         self.out.push_back(Out::Multicast { payload: state.encode(), safe: false, urgent: true });
     }
@@ -92,17 +97,20 @@ impl Services {
         let Some(ended) = self.sync.on_state(sender, state) else { return };
         let (mut groups, mut ports) = (BTreeMap::new(), BTreeMap::new());
         let (mut barriers, mut fencing) = (BTreeMap::new(), BTreeMap::new());
+        let mut configuration = BTreeMap::new();
         for (member, state) in ended.states {
             barriers.insert(member.node, state.barriers);
             fencing.insert(member.node, state.fencing);
             groups.insert(member.node, state.groups);
             ports.insert(member.node, state.ports);
+            configuration.insert(member.node, state.configuration);
         }
         self.groups.on_synced(groups, &mut self.out);
         self.ports.on_synced(ports, &mut self.out);
         self.barriers.on_synced(barriers, &mut self.out);
         self.fencing.on_synced(fencing, &mut self.out);
         self.barriers.on_ready(&self.sync.known_nodes(), &mut self.out);
+        self.configuration.on_synced(configuration, &mut self.out);
         self.out.push_back(Out::Synced { view: ended.view });
         for operation in ended.held {
             self.apply(operation);
@@ -120,6 +128,9 @@ impl Services {
             Some(&Fencing::ID) => self.fencing.on_operation(sender, &payload, &mut self.out),
             Some(&Groups::ID) => self.groups.on_operation(sender, &payload, &mut self.out),
             Some(&Ports::ID) => self.ports.on_operation(sender, &payload, &mut self.out),
+            Some(&Configuration::ID) => {
+                self.configuration.on_operation(sender, &payload, &mut self.out);
+            }
             _ => {}
         }
     }
@@ -149,6 +160,18 @@ impl Services {
             }
         }
         Ok(())
+    }
+
+    /// The members are to have that version of the configuration. Sends at most one message; none
+    /// if that says nothing new (CF-03).
+    pub fn want_config(&mut self, wanted: WantedConfig) {
+        self.configuration.want(wanted, &mut self.out);
+    }
+
+    /// Which version of the configuration the members are to have, as of what was delivered so far.
+    #[must_use]
+    pub const fn wanted_config(&self) -> WantedConfig {
+        self.configuration.wanted()
     }
 
     /// A client of this node is gone: from groups that it was not leaving it goes as a process

@@ -7,6 +7,7 @@
 
 use crate::{
     barriers::Barriers,
+    configuration::Configuration,
     fencing::Fencing,
     groups::Groups,
     ports::Ports,
@@ -28,6 +29,7 @@ pub(crate) struct State {
     pub(crate) fencing: <Fencing as Service>::Part,
     pub(crate) groups: <Groups as Service>::Part,
     pub(crate) ports: <Ports as Service>::Part,
+    pub(crate) configuration: <Configuration as Service>::Part,
 }
 
 impl State {
@@ -38,6 +40,7 @@ impl State {
         put_part::<Fencing>(&self.fencing, &mut bytes);
         put_part::<Groups>(&self.groups, &mut bytes);
         put_part::<Ports>(&self.ports, &mut bytes);
+        put_part::<Configuration>(&self.configuration, &mut bytes);
         bytes.into()
     }
 
@@ -46,6 +49,7 @@ impl State {
         let mut reader = Reader::new(bytes);
         let view = view(&mut reader)?;
         let (mut barriers, mut fencing, mut groups, mut ports) = (None, None, None, None);
+        let mut configuration = None;
         while reader.left() > 0 {
             let service = reader.byte()?;
             let size = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
@@ -55,6 +59,7 @@ impl State {
                 Fencing::ID => read_part::<Fencing>(part, &mut fencing)?,
                 Groups::ID => read_part::<Groups>(part, &mut groups)?,
                 Ports::ID => read_part::<Ports>(part, &mut ports)?,
+                Configuration::ID => read_part::<Configuration>(part, &mut configuration)?,
                 _ => {}
             }
         }
@@ -64,6 +69,7 @@ impl State {
             fencing: fencing.unwrap_or_default(),
             groups: groups.unwrap_or_default(),
             ports: ports.unwrap_or_default(),
+            configuration: configuration.unwrap_or_default(),
         })
     }
 }

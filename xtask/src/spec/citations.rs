@@ -93,8 +93,8 @@ fn is_prose(line: &str, rest: &str) -> bool {
 }
 
 /// What the numbers of rules begin with, each page its own: membership and the rest of the core,
-/// groups, ports, barriers, the fencing record, promises of the order.
-const HEADS: [&str; 6] = ["R-", "G-", "PT-", "BR-", "FR-", "P"];
+/// groups, ports, barriers, the fencing record, the configuration, promises of the order.
+const HEADS: [&str; 7] = ["R-", "G-", "PT-", "BR-", "FR-", "CF-", "P"];
 
 /// The number of a rule with which the text begins.
 pub(super) fn starts_with_id(text: &str) -> Option<&str> {

@@ -56,6 +56,8 @@ impl Lab {
         let context = Context {
             engine: Engine { actions, waker, progress: Arc::default() },
             hub: Default::default(),
+            listeners: Default::default(),
+            reload: crate::reload::Reload::new(dir.path(), config.clone()),
             sessions: Sessions::new(inbox.clone()),
             log: Log::start().unwrap(),
             history: History::new(me.id).into(),

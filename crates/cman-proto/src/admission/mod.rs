@@ -4,5 +4,5 @@ mod candidate;
 mod hello;
 pub(crate) mod hold;
 pub(crate) mod protection;
-mod refuse;
+pub(crate) mod refuse;
 pub(crate) mod wishes;

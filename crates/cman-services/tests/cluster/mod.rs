@@ -10,7 +10,7 @@ use bytes::Bytes;
 use client::Clients;
 use cman_services::{
     ClientError, ClientEvent, ClientRequest, GroupError, GroupName, GroupRequest, Out, Process,
-    Services, Session, ViewInfo,
+    Services, Session, ViewInfo, WantedConfig,
 };
 use cman_types::{Epoch, Incarnation, Instant, Member, MemberId, NodeId, Prng, Salt, View, ViewId};
 use core::time::Duration;
@@ -386,6 +386,12 @@ impl Cluster {
         }
     }
 
+    /// A node is asked to have all members have that version of the configuration.
+    pub(crate) fn want_config(&mut self, id: u32, wanted: WantedConfig) {
+        self.node(id).services.want_config(wanted);
+        self.drain(id, Tag::None, None);
+    }
+
     fn drain(&mut self, id: u32, tag: Tag, parting: Option<usize>) {
         let node = self.nodes.get_mut(&id).unwrap();
         let view = node.stream.map(|stream| &self.streams[stream].view);
@@ -403,6 +409,8 @@ impl Cluster {
                 }
                 Out::Multicast { payload, urgent: true, .. } => node.queue.push_front(payload),
                 Out::Multicast { payload, .. } => node.queue.push_back(payload),
+                // Whoever wants to know it asks the services.
+                Out::Configuration(_) => {}
                 Out::PutOut { node: silent } => node.put_out.push(silent),
                 Out::Synced { view } => {
                     node.synced.push(view);

@@ -42,7 +42,8 @@ impl World {
                     self.checked(check);
                 }
                 Event::Transitional(_) => transitional = true,
-                Event::Room => {}
+                // Nobody reads files here.
+                Event::Room | Event::ConfigWanted { .. } => {}
                 Event::Client { session, event } => {
                     let check = self.client_hears(index, session, event);
                     self.checked(check);

@@ -41,7 +41,7 @@ impl Alone {
                 Out::Client { session, event } => {
                     self.said.extend(to_client(event).map(|word| (session.0, word)));
                 }
-                Out::PutOut { .. } | Out::Synced { .. } => {}
+                Out::PutOut { .. } | Out::Configuration(_) | Out::Synced { .. } => {}
             }
         }
     }
