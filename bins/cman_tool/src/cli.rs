@@ -54,8 +54,10 @@ pub(crate) enum Verb {
     Votes(Votes),
     /// Show all groups of processes and their members
     Services,
-    /// Show the versions of the protocol and the configuration
-    Version,
+    /// Show the versions of the protocol and the configuration, or have that read again
+    Version(Version),
+    /// Make parts of the daemon say more in its log
+    Debug(Debug),
     /// Make a cluster key
     Keygen(Keygen),
     /// Show what happens, as it happens
@@ -96,10 +98,10 @@ pub(crate) struct Join {
 
 #[derive(Args, Debug)]
 pub(crate) struct Leave {
-    /// `remove`: the others lower their expected votes; `force`: leave even if clients object
+    /// `remove`: the others lower their expected votes; `force`: leave even if programs object
     #[arg(value_name = "remove|force")]
     pub(crate) how: Vec<LeaveHow>,
-    /// Ask again while a view change is running, and wait until the daemon has ended
+    /// Ask again while somebody else asks, and wait until the daemon has ended
     #[arg(short, long)]
     pub(crate) wait: bool,
     /// Give up after so many seconds; 0 is never
@@ -185,6 +187,22 @@ pub(crate) struct Votes {
     /// Whose: a node's name or id; of this node if not given
     #[arg(short, long, value_name = "NODE")]
     pub(crate) name: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Version {
+    /// Make all members read the configuration again, until they have this version; without, the
+    /// version that is in the file of this node
+    #[arg(short, long, value_name = "VERSION", num_args = 0..=1, default_missing_value = "0")]
+    pub(crate) reload: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Debug {
+    /// Which parts, the sum of: 2 barriers, 4 membership, 8 clients, 16 order of messages,
+    /// 32 start and configuration; 0 for none
+    #[arg(short, long, value_name = "MASK", required = true)]
+    pub(crate) debug: u32,
 }
 
 #[derive(Args, Debug)]

@@ -28,6 +28,11 @@ impl Deadline {
         self.left().map_or(PATIENCE, |left| left.clamp(LAST_PATIENCE, PATIENCE))
     }
 
+    /// The same for an answer that takes its time: without an end for ever.
+    pub(crate) fn long_patience(self) -> Option<Duration> {
+        self.left().map(|left| left.max(LAST_PATIENCE))
+    }
+
     /// Whether it is over.
     pub(crate) fn has_passed(self) -> bool {
         self.left() == Some(Duration::ZERO)

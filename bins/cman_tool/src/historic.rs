@@ -95,25 +95,13 @@ impl Historic {
     }
 }
 
-/// Verbs of 2009 that this release does not have, and what does their work meanwhile.
-const COMING: [(&str, &str); 1] = [(
-    "debug",
-    "`cmand --log-level debug` says what the daemon does; `cman_tool report` gathers it.",
-)];
-
-/// The answer to a verb of 2009 that is to come; nothing for any other word.
-pub(crate) fn coming(verb: &str) -> Option<Failure> {
-    let (_, advice) = COMING.iter().find(|(name, _)| *name == verb)?;
-    let sentence = format!("`cman_tool {verb}` is not in this release; a later one has it.");
-    Some(Failure::failed(sentence, *advice))
-}
-
 /// Options that take a value, in any verb: what follows one of them is no verb.
-const WITH_VALUE: [&str; 27] = [
+const WITH_VALUE: [&str; 29] = [
     "-C",
     "-F",
     "-N",
     "-c",
+    "-d",
     "-e",
     "-k",
     "-m",
@@ -124,6 +112,7 @@ const WITH_VALUE: [&str; 27] = [
     "-v",
     "--cluster",
     "--config",
+    "--debug",
     "--expected",
     "--format",
     "--keyfile",

@@ -57,7 +57,7 @@ fn usage(error: &clap::Error) -> Result<(), Failure> {
         return Err(Failure::failed("There is no verb.", ALL_VERBS));
     }
     if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) {
-        return Err(historic::coming(word).unwrap_or_else(|| unknown_verb(word, error)));
+        return Err(unknown_verb(word, error));
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let (sentence, advice) = text.split_once("\n\n").unwrap_or((text, ""));

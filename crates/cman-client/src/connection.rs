@@ -149,6 +149,47 @@ impl Connection {
         self.order(Request::Leave { remove, force })
     }
 
+    /// Makes the daemon leave the cluster and end, unless a program on this node objects; returns
+    /// when it has left. The answer may take `patience`, for ever without; whoever closes the
+    /// connection before does not want it any more. Admin socket only.
+    ///
+    /// With `anyway` objections count for nothing; with `remove` those who stay lower what they
+    /// expect.
+    ///
+    /// # Errors
+    /// When it stays, which is [`Error::is_busy`]; when somebody has asked already, which is
+    /// [`ErrorCode::Already`](cman_ipc::ErrorCode::Already).
+    pub fn shut_down(
+        &mut self,
+        anyway: bool,
+        remove: bool,
+        patience: Option<Duration>,
+    ) -> Result<(), Error> {
+        let request = Request::Classic(ClassicRequest::Shutdown { anyway, remove });
+        let message = Message::Request(request);
+        let said = self.wire.exchange_slowly(&message, self.patience, patience)?;
+        Self::as_done(Self::as_reply(said)?)
+    }
+
+    /// Makes all members read their configuration until they have that version, or a newer one;
+    /// 0 stands for the version in the file of this node. Returns when they are told. Admin socket
+    /// only.
+    ///
+    /// # Errors
+    /// When the daemon refuses, for example because of an error in its file.
+    pub fn set_config_version(&mut self, version: u64) -> Result<(), Error> {
+        self.order(Request::Classic(ClassicRequest::SetConfigVersion { version }))
+    }
+
+    /// Makes parts of the daemon say more in its log: bits of
+    /// [`debug`](cman_ipc::classic::debug). Admin socket only.
+    ///
+    /// # Errors
+    /// When the daemon refuses.
+    pub fn set_debug(&mut self, mask: u32) -> Result<(), Error> {
+        self.order(Request::Classic(ClassicRequest::SetDebug { mask }))
+    }
+
     /// Puts a node out of the cluster for good; returns once that is accepted. Admin socket only.
     ///
     /// # Errors
@@ -257,7 +298,11 @@ impl Connection {
 
     /// Asks for something whose only answer is that it was accepted.
     fn order(&mut self, request: Request) -> Result<(), Error> {
-        match self.ask(request)? {
+        Self::as_done(self.ask(request)?)
+    }
+
+    fn as_done(reply: Reply) -> Result<(), Error> {
+        match reply {
             Reply::Done => Ok(()),
             _ => Err(Error::Unexpected),
         }

@@ -42,8 +42,18 @@ impl Wire {
         message: &Message,
         patience: Duration,
     ) -> Result<Option<Message>, Error> {
+        self.exchange_slowly(message, patience, Some(patience))
+    }
+
+    /// The same for what takes its time: the answer may take that, for ever without.
+    pub(crate) fn exchange_slowly(
+        &mut self,
+        message: &Message,
+        patience: Duration,
+        answer: Option<Duration>,
+    ) -> Result<Option<Message>, Error> {
         match self.send(message, patience) {
-            Ok(()) => self.receive(Some(patience)),
+            Ok(()) => self.receive(answer),
             Err(Error::Closed) => match self.receive(Some(Duration::ZERO)) {
                 Ok(said @ Some(Message::Reply(Reply::Error(_)))) => Ok(said),
                 Ok(_) | Err(_) => Err(Error::Closed),

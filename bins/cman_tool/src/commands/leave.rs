@@ -6,19 +6,20 @@ use crate::{
     failure::Failure,
     progress::Progress,
 };
-use cman_client::{Connection, Error, Socket, process};
+use cman_client::{Connection, Error, Socket, ipc::ErrorCode, process};
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-/// How often a daemon that is busy is asked again, and one that leaves is looked for.
+/// How often a daemon is asked again that somebody else is asking, and one that leaves is looked
+/// for.
 const INTERVAL: Duration = Duration::from_millis(100);
 
 /// How long a daemon that does not listen any more may take to end: it gives its clients a moment.
 const ENDING_LIMIT: Duration = Duration::from_secs(2);
 
-/// Makes the daemon leave the cluster and end.
+/// Makes the daemon leave the cluster and end, unless a program on this node objects.
 pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
     let deadline = Deadline::after(args.timeout);
     let progress = Progress::new(common.json);
@@ -27,9 +28,9 @@ pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
     };
     let pid = daemon.daemon().pid;
     if !args.wait {
-        return common.done("The daemon is leaving the cluster.");
+        return common.done("The daemon has left the cluster.");
     }
-    progress.say("Waiting for the daemon to leave the cluster and end");
+    progress.say("Waiting for the daemon to end");
     daemon.wait_for_end(deadline.left()).map_err(|error| match error {
         Error::TimedOut { .. } => still_there(),
         error => error.into(),
@@ -44,7 +45,8 @@ pub(super) fn run(common: &Common, args: &Leave) -> Result<(), Failure> {
     common.done("The daemon has left the cluster and ended.")
 }
 
-/// Asks until the daemon accepts; with `--wait` also while it is busy. None if it has just ended.
+/// Asks until the daemon has left; with `--wait` also while somebody else is asking. None if it has
+/// just ended.
 fn ask(
     common: &Common,
     args: &Leave,
@@ -61,17 +63,18 @@ fn ask(
     };
     loop {
         daemon.set_patience(deadline.patience());
-        match daemon.leave(remove, force) {
+        progress.say("Asking the programs on this node, and waiting until it has left");
+        match daemon.shut_down(force, remove, deadline.long_patience()) {
             Ok(()) => return Ok(Some(daemon)),
-            Err(error) if args.wait && error.is_busy() => {
+            Err(error) if args.wait && error.code() == Some(ErrorCode::Already) => {
                 if deadline.has_passed() {
-                    let advice = "`cman_tool leave force` leaves anyway.";
-                    return Err(Failure::timed_out(error.to_string(), advice));
+                    return Err(Failure::timed_out(error.to_string(), error.advice()));
                 }
                 progress.say(error.to_string());
                 deadline.sleep(INTERVAL);
             }
-            Err(error) => return Err(unheard(error, deadline)),
+            Err(Error::TimedOut { .. }) => return Err(stays()),
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -97,6 +100,15 @@ fn unheard(error: Error, deadline: Deadline) -> Failure {
         ),
         error => error.into(),
     }
+}
+
+/// Whoever does not wait any more has not asked.
+fn stays() -> Failure {
+    Failure::timed_out(
+        "This node has not left the cluster in the time given.",
+        "Programs that it asked may not have answered yet, and may until shutdown_timeout, see \
+         cluster.conf(5); `cman_tool status` shows whether it is leaving.",
+    )
 }
 
 fn still_there() -> Failure {

@@ -1,5 +1,6 @@
 //! One module for each verb.
 
+mod debug;
 mod events;
 mod join;
 mod keygen;
@@ -31,6 +32,7 @@ const PROGRAM: &str = "cman_tool";
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, verb } = cli;
     match verb {
+        Verb::Debug(args) => debug::run(&common, &args),
         Verb::Events => events::run(&common),
         Verb::Expected(args) => voting::expected(&common, &args),
         Verb::Join(args) => join::run(&common, &args),
@@ -41,7 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Verb::Report(args) => report::run(&common, &args),
         Verb::Services => services::run(&common),
         Verb::Status(args) => status::run(&common, &args),
-        Verb::Version => version::run(&common),
+        Verb::Version(args) => version::run(&common, &args),
         Verb::Votes(args) => voting::votes(&common, &args),
         Verb::Wait(args) => wait::run(&common, &args),
     }

@@ -99,27 +99,102 @@ fn leaving_passes_on_how() {
             reply(Reply::Done)
         });
         assert_eq!(machine.run(line).done(), "", "{line}");
-        assert_eq!(heard.all(), [Request::Leave { remove, force }], "{line}");
+        assert_eq!(heard.all(), [shutdown(force, remove)], "{line}");
+    }
+}
+
+/// What `leave` asks for.
+fn shutdown(anyway: bool, remove: bool) -> Request {
+    Request::Classic(ClassicRequest::Shutdown { anyway, remove })
+}
+
+#[test]
+fn whoever_objects_is_told_and_nobody_is_asked_again() {
+    for line in ["leave", "leave -w", "leave -w -t 5"] {
+        let heard = Heard::default();
+        let hears = heard.clone();
+        let machine = Machine::with_daemon(move |request| {
+            hears.note(&request);
+            refusal(ErrorCode::Busy, "this node stays in the cluster: clvmd objects", "End it.")
+        });
+        let said = machine.run(line).failed(1);
+        assert_eq!(
+            said, "cman_tool: this node stays in the cluster: clvmd objects\nEnd it.\n",
+            "{line}"
+        );
+        assert_eq!(heard.all(), [shutdown(false, false)], "{line}");
     }
 }
 
 #[test]
-fn a_busy_daemon_is_asked_once_without_w() {
-    let machine = Machine::with_daemon(|_| refusal(ErrorCode::Busy, "A view changes.", "Wait."));
-    assert_eq!(machine.run("leave").failed(1), "cman_tool: A view changes.\nWait.\n");
+fn a_daemon_that_is_being_asked_is_asked_once_without_w() {
+    let machine = Machine::with_daemon(|_| refusal(ErrorCode::Already, "It is asked.", "Wait."));
+    assert_eq!(machine.run("leave").failed(1), "cman_tool: It is asked.\nWait.\n");
 }
 
 #[test]
-fn a_busy_daemon_is_asked_again_with_w_until_time_is_over() {
+fn a_daemon_that_is_being_asked_is_asked_again_with_w_until_time_is_over() {
     let heard = Heard::default();
     let hears = heard.clone();
     let machine = Machine::with_daemon(move |request| {
         hears.note(&request);
-        refusal(ErrorCode::Busy, "A view changes.", "Wait.")
+        refusal(ErrorCode::Already, "It is asked.", "Wait.")
     });
     let said = machine.run("leave -w -t 1").failed(2);
-    assert!(said.starts_with("cman_tool: A view changes.\n"), "{said}");
-    assert!(heard.count(&Request::Leave { remove: false, force: false }) > 2);
+    assert_eq!(said, "cman_tool: It is asked.\nWait.\n");
+    assert!(heard.count(&shutdown(false, false)) > 2);
+}
+
+#[test]
+fn programs_have_their_time_and_the_user_has_his() {
+    let machine = Machine::with_daemon(|_| {
+        thread::sleep(Duration::from_secs(3));
+        reply(Reply::Done)
+    });
+    let said = machine.run("leave -t 1").failed(2);
+    assert!(said.contains("has not left the cluster in the time given"), "{said}");
+    let ran = machine.run("leave --json").done();
+    assert_eq!(ran, "{\"done\":true,\"text\":\"The daemon has left the cluster.\"}\n");
+}
+
+#[test]
+fn a_version_to_read_is_passed_on() {
+    for (line, version) in
+        [("version -r 7", 7), ("version -r", 0), ("version --reload 7", 7), ("version -r 0", 0)]
+    {
+        let heard = Heard::default();
+        let hears = heard.clone();
+        let machine = Machine::with_daemon(move |request| {
+            hears.note(&request);
+            reply(Reply::Done)
+        });
+        assert_eq!(machine.run(line).done(), "", "{line}");
+        let wanted = Request::Classic(ClassicRequest::SetConfigVersion { version });
+        assert_eq!(heard.all(), [wanted], "{line}");
+    }
+    let machine =
+        Machine::with_daemon(|_| refusal(ErrorCode::Invalid, "cluster.conf:3:2: no.", "Mend it."));
+    assert_eq!(
+        machine.run("version -r 7").failed(1),
+        "cman_tool: cluster.conf:3:2: no.\nMend it.\n"
+    );
+    assert!(machine.run("version -r seven").failed(1).contains("seven"));
+}
+
+#[test]
+fn parts_to_debug_are_passed_on() {
+    let heard = Heard::default();
+    let hears = heard.clone();
+    let machine = Machine::with_daemon(move |request| {
+        hears.note(&request);
+        reply(Reply::Done)
+    });
+    assert_eq!(machine.run("debug -d 12").done(), "");
+    assert_eq!(heard.all(), [Request::Classic(ClassicRequest::SetDebug { mask: 12 })]);
+    let ran = machine.run("debug -d 0 --json").json();
+    assert_eq!(ran["text"], "The daemon logs what it was started to log.");
+    assert!(machine.run("debug").failed(1).contains("--debug"));
+    assert!(machine.run("debug -d all").failed(1).contains("all"));
 }
 
 #[test]
