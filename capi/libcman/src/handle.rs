@@ -10,10 +10,11 @@ use cman_client::{
     ipc::{ClassicRequest, ErrorCode, Reply, Request, paths},
 };
 use cman_types::NodeId;
-use rustix::{io::Errno, param::linux_execfn};
+use rustix::io::Errno;
 use std::{
     env,
     ffi::{c_int, c_void},
+    fs,
     os::fd::RawFd,
     path::PathBuf,
     sync::{
@@ -53,7 +54,7 @@ impl Handle {
         socket: Socket,
         private: *mut c_void,
     ) -> Result<Self, Errno> {
-        let program = format!("libcman in {}", linux_execfn().to_string_lossy());
+        let program = format!("{} by libcman", program_name());
         let connected = Calls::open(&run_dir, socket, &program).and_then(|calls| {
             let ticket = calls.ticket()?;
             let events = EventLine::open(&run_dir, socket, &program, ticket)?;
@@ -182,6 +183,12 @@ impl Handle {
 
 const fn is_transient(code: Option<ErrorCode>) -> bool {
     matches!(code, Some(ErrorCode::Busy | ErrorCode::Failed))
+}
+
+/// What the program is called, for the daemon's log.
+fn program_name() -> String {
+    let name = fs::read("/proc/self/comm").unwrap_or_default();
+    String::from_utf8_lossy(&name).trim_end().to_owned()
 }
 
 /// Where the daemon's sockets are. A program with more rights than its user is not led elsewhere.
