@@ -134,7 +134,7 @@ impl Engine {
                 let none = Duration::ZERO;
                 self.refuse(now, from, RefuseReason::Disallowed, (by, 0), None, none);
             }
-        } else if self.protection.told.insert(from.node, from) != Some(from) {
+        } else if !hello.quorate && self.protection.told.insert(from.node, from) != Some(from) {
             self.notice(now, from.node, Notice::Disallowing(from.node));
         }
     }

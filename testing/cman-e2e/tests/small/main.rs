@@ -7,6 +7,7 @@ mod barriers;
 mod capi;
 mod clients;
 mod daemon;
+mod dirty;
 mod disk;
 mod events;
 mod failure;

@@ -11,12 +11,17 @@ use super::{
         token, until, wait_together, wait_whole,
     },
 };
-use crate::{cluster::Cluster, violation::Check, world::World};
+use crate::{
+    cluster::Cluster,
+    triggers::{Blow, Point},
+    violation::{Check, Violation},
+    world::World,
+};
 
 type Play = fn(&mut World) -> Check;
 
 pub(super) fn all() -> Vec<Scenario> {
-    let cases: [(&str, &'static str, usize, Play); 8] = [
+    let cases: [(&str, &'static str, usize, Play); 9] = [
         (
             "dirty-merge-quorate",
             "a side with state and quorum meets one with state: that one ends, nobody else notices",
@@ -42,6 +47,12 @@ pub(super) fn all() -> Vec<Scenario> {
             returner_of_the_clean,
         ),
         ("dirty-nap", "a node with state sleeps for less than the token: it is not hurt", 3, nap),
+        (
+            "dirty-proposer-dies",
+            "members with state look for a view because their proposer died: they were together",
+            6,
+            proposer_dies,
+        ),
         (
             "dirty-clean-mix",
             "of a part that is away the dirty node ends, the clean ones come; whoever coordinates",
@@ -97,10 +108,7 @@ fn shown(world: &World, host: usize) -> Vec<u32> {
 }
 
 /// They part, and each side is in a view of its own.
-fn part(
-    world: &mut World,
-    side: &[usize],
-) -> Result<Vec<(usize, usize)>, crate::violation::Violation> {
+fn part(world: &mut World, side: &[usize]) -> Result<Vec<(usize, usize)>, Violation> {
     let paths = split(world, side);
     let within = token(world) * 6;
     wait_together(world, within, side)?;
@@ -193,6 +201,17 @@ fn nap(world: &mut World) -> Check {
     world.run_for(token(world) * 6)?;
     let living = world.living().len();
     expect(world, living >= 2, format!("{living} live"))
+}
+
+fn proposer_dies(world: &mut World) -> Check {
+    mark(world, &[0, 1, 2, 3, 4, 5])?;
+    let (first, gone) = (coordinator(world), member(world));
+    let rest = others(world, &[first, gone]);
+    world.arm(Point::Recovers, Blow::Crash { back_after: None }, 1);
+    world.crash(gone);
+    wait_together(world, token(world) * 6, &rest)?;
+    let hold = all_claim(world, &rest);
+    expect(world, hold, "four of six go on")
 }
 
 /// Twice: the dirty node of those that are away coordinates them, or a clean one does.

@@ -71,10 +71,9 @@ const SHOWN: [(&str, &[&str]); 2] = [
 ];
 
 /// Rules of these sections without a scenario, and why that is right.
-const EXCEPTIONS: [(&str, &str); 4] = [
+const EXCEPTIONS: [(&str, &str); 3] = [
     ("R-167", "no node says such things: cman-order has peers that do, in stream/bad_peers.rs"),
     ("R-74", "whoever loses touch with the coordinator alone acts as deputy or is put out before"),
-    ("R-80m", "not built"),
     ("R-93", "not built"),
 ];
 
