@@ -33,7 +33,7 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         wire_version: status.wire_version.into(),
         node: context.me.id,
         node_name: context.me.name.clone(),
-        node_votes: context.me.votes,
+        node_votes: own_votes(context, status),
         incarnation: status.me.incarnation,
         state: state(status.state),
         view: view(*at, status),
@@ -55,6 +55,12 @@ pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
         ports_bound: ports.clone(),
         quorum_device_votes: status.device.as_ref().map(|device| device.votes),
     }
+}
+
+/// What this node weighs now: administrators may have changed it.
+fn own_votes(context: &Context, status: &node::Status) -> u32 {
+    let own = status.nodes.iter().find(|known| known.id == context.me.id);
+    own.map_or(context.me.votes, |own| own.votes)
 }
 
 /// The answer to `Nodes`.

@@ -21,7 +21,7 @@ pub struct StatusReply {
     pub node: NodeId,
     /// Its configured name.
     pub node_name: String,
-    /// Its configured votes.
+    /// Its votes, as configured or as changed since.
     pub node_votes: u32,
     /// Which life of it.
     #[serde(with = "ids::incarnation")]

@@ -64,6 +64,7 @@ impl Node {
             return;
         }
         self.told_device = alive;
+        self.counted_anew = true;
         let Some(Device { name, votes, .. }) = self.device.device() else { return };
         let name = String::from_utf8_lossy(name);
         let text = if alive {

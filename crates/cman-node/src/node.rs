@@ -69,6 +69,8 @@ pub struct Node {
     transmits: VecDeque<Transmit>,
     pub(crate) events: VecDeque<Event>,
     told_quorate: bool,
+    /// Votes are counted in another way than was told.
+    pub(crate) counted_anew: bool,
     pub(crate) device: DeviceWatch,
     /// Whether it was told that the quorum device lives.
     pub(crate) told_device: bool,
@@ -101,6 +103,7 @@ impl Node {
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             told_quorate: false,
+            counted_anew: false,
             device: DeviceWatch::new(setup.device_poll),
             told_device: false,
             setup,
@@ -328,6 +331,7 @@ impl Node {
                     reason: change.reason,
                     evidence: sentence::evidence(change),
                 };
+                self.counted_anew |= change.amending.is_some();
                 self.events.push_back(Event::View(ViewEvent {
                     text: sentence::view(&change),
                     reasons: change.changes.iter().map(came).collect(),
@@ -397,14 +401,18 @@ impl Node {
         }
     }
 
-    /// Quorum is told when it changes, before anything else happens.
+    /// Quorum is told when it changes, before anything else happens; and when votes are
+    /// counted in another way.
     pub(crate) fn tell_quorum(&mut self, now: Instant) {
         let quorate = self.engine.is_quorate(now);
-        if quorate == self.told_quorate {
+        let same = quorate == self.told_quorate;
+        if same && !self.counted_anew {
             return;
         }
         self.told_quorate = quorate;
-        let text = sentence::quorum(&self.standing(quorate));
+        self.counted_anew = false;
+        let standing = self.standing(quorate);
+        let text = if same { sentence::recount(&standing) } else { sentence::quorum(&standing) };
         let &ViewVotes { present: votes, expected, needed, .. } = self.engine.votes();
         self.events.push_back(Event::Quorum { quorate, votes, expected, needed, text });
     }

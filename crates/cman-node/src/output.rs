@@ -64,7 +64,7 @@ pub struct ViewEvent {
 pub enum Event {
     /// A view was installed.
     View(ViewEvent),
-    /// Quorum was gained or lost.
+    /// Quorum was gained or lost, or votes are counted in another way.
     Quorum {
         /// Whether this node may act.
         quorate: bool,

@@ -154,6 +154,12 @@ pub(crate) fn why(standing: &Standing<'_>) -> String {
     }
 }
 
+/// One sentence about votes that are counted in another way, with the same outcome.
+pub(crate) fn recount(standing: &Standing<'_>) -> String {
+    let outcome = if standing.quorate { "quorum stays" } else { "no quorum still" };
+    format!("votes counted anew: {}; {outcome}", why(standing))
+}
+
 /// One sentence about quorum that was gained or lost.
 pub(crate) fn quorum(standing: &Standing<'_>) -> String {
     let why = why(standing);

@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use cman_crypto::Plain;
-use cman_node::{Command, Destination, Event, Lane, Node, Peer, Setup, Stored, WIRE_VERSIONS};
-use cman_types::{Epoch, Incarnation, Instant, NodeId, Salt};
+use cman_node::{
+    AmendError, Command, CommandError, Destination, DeviceError, Event, Lane, Node, Peer, Setup,
+    Stored, WIRE_VERSIONS,
+};
+use cman_types::{Amendment, Epoch, Incarnation, Instant, NodeId, Salt};
 use core::{net::SocketAddr, time::Duration};
 use std::collections::BTreeMap;
 
@@ -277,4 +280,111 @@ fn a_killed_node_is_told_and_put_out() {
             |(_, id, e): &&(Instant, u32, Event)| *id == victim && matches!(e, Event::Fatal { .. });
         assert_eq!(bus.events.iter().filter(told).count(), 1, "{:#?}", bus.events);
     }
+}
+
+impl Bus {
+    fn tell(&mut self, id: u32, command: Command) -> Result<(), CommandError> {
+        let now = self.now;
+        let answer = self.nodes.get_mut(&id).unwrap().handle_command(now, command);
+        self.drain(id);
+        answer
+    }
+
+    /// Asks for votes, and what came of it within a tenth of a second.
+    fn amend(&mut self, id: u32, amendment: Amendment) -> Option<Result<(), AmendError>> {
+        self.events.clear();
+        self.tell(id, Command::Amend { ticket: 7, amendment }).unwrap();
+        self.run(Duration::from_millis(100));
+        self.events.iter().find_map(|(_, who, event)| match event {
+            Event::Amended { ticket: 7, result } if *who == id => Some(*result),
+            _ => None,
+        })
+    }
+
+    /// Votes here, expected, needed.
+    fn counted(&self, id: u32) -> (u32, u32, u32) {
+        let status = self.nodes[&id].status(self.now);
+        (status.votes, status.expected_votes, status.needed)
+    }
+}
+
+///
+#[test]
+fn votes_change_for_all_in_one_view_and_nobody_loses_quorum() {
+    let mut bus = Bus::new(3);
+    bus.run(Duration::from_secs(10));
+    for by in [3, 1] {
+        for votes in [3, 1] {
+            let change = Amendment::Votes { node: node_id(2), votes };
+            assert_eq!(bus.amend(by, change), Some(Ok(())), "{:#?}", bus.events);
+            bus.assert_whole(&[1, 2, 3]);
+            for id in 1..=3 {
+                let sum = votes + 2;
+                assert_eq!(bus.counted(id), (sum, sum, sum / 2 + 1));
+                assert_eq!(bus.views_since(Instant::ZERO, id).len(), 1);
+            }
+            let told = |event: &Event| {
+                matches!(event, Event::Quorum { quorate: true, text, .. }
+                    if text.starts_with("votes counted anew") && text.ends_with("quorum stays"))
+            };
+            assert_eq!(bus.events.iter().filter(|(_, _, event)| told(event)).count(), 3);
+            assert_eq!(bus.quorum_events(), 3, "{:#?}", bus.events);
+        }
+    }
+    let same = Amendment::Expected { votes: 3 };
+    assert_eq!(bus.amend(2, same), Some(Ok(())), "it is so already");
+    assert!(bus.views_since(Instant::ZERO, 1).is_empty());
+}
+
+///
+#[test]
+fn votes_that_make_no_sense_are_refused_at_once() {
+    let mut bus = Bus::new(3);
+    let early = Amendment::Expected { votes: 3 };
+    assert_eq!(bus.amend(1, early), Some(Err(AmendError::NoView)));
+    bus.run(Duration::from_secs(10));
+    let high = AmendError::TooHigh { needed: 6, present: 3 };
+    for (amendment, error) in [
+        (Amendment::Expected { votes: 0 }, AmendError::Range(0)),
+        (Amendment::Expected { votes: 10 }, high),
+        (Amendment::Votes { node: node_id(9), votes: 1 }, AmendError::NotConfigured(node_id(9))),
+    ] {
+        assert_eq!(bus.amend(2, amendment), Some(Err(error)));
+    }
+    bus.nodes.remove(&3);
+    bus.run(Duration::from_secs(4));
+    let away = Amendment::Votes { node: node_id(3), votes: 2 };
+    assert_eq!(bus.amend(1, away), Some(Err(AmendError::NotMember(node_id(3)))));
+    bus.nodes.remove(&2);
+    bus.run(Duration::from_secs(4));
+    let own = Amendment::Votes { node: node_id(1), votes: 5 };
+    assert_eq!(bus.amend(1, own), Some(Err(AmendError::NotQuorate)));
+    // What an administrator says of the others is believed.
+    assert_eq!(bus.amend(1, Amendment::Expected { votes: 1 }), Some(Ok(())));
+    bus.run(Duration::from_secs(2));
+    bus.assert_whole(&[1]);
+}
+
+///
+#[test]
+fn a_device_votes_on_its_own_node() {
+    let mut bus = Bus::new(3);
+    let register = || Command::DeviceRegister { name: b"disk".to_vec(), votes: 1 };
+    assert_eq!(bus.tell(1, register()), Err(DeviceError::NoView.into()));
+    bus.run(Duration::from_secs(10));
+    bus.tell(1, register()).unwrap();
+    assert_eq!(bus.tell(1, register()), Err(DeviceError::Exists.into()));
+    bus.tell(1, Command::DevicePoll { available: true }).unwrap();
+    assert_eq!((bus.counted(1), bus.counted(2)), ((4, 3, 3), (3, 3, 2)));
+    assert_eq!(bus.tell(1, Command::DeviceUnregister), Err(DeviceError::Alive.into()));
+    bus.nodes.remove(&2);
+    bus.nodes.remove(&3);
+    bus.run(Duration::from_secs(5));
+    bus.assert_whole(&[1]);
+    let why = bus.nodes[&1].status(bus.now).why_quorate;
+    assert!(why.contains("1 of the quorum device of this node"), "{why}");
+    bus.run(Duration::from_secs(20));
+    assert!(!bus.nodes[&1].status(bus.now).quorate, "nobody polled it");
+    bus.tell(1, Command::DeviceUnregister).unwrap();
+    assert_eq!(bus.tell(1, Command::DeviceUnregister), Err(DeviceError::Missing.into()));
 }

@@ -523,12 +523,30 @@ mod tests {
         BarrierRequest::Change { name: barrier(), change }
     }
 
+    /// One of each kind of command.
+    fn commands() -> Vec<Record<'static>> {
+        let node = NodeId::new(3).unwrap();
+        let commands = [
+            Command::Leave { remove: true },
+            Command::Kill { node },
+            Command::SetDirty,
+            Command::Resolved { node, address: "[fd00::1]:5405".parse().unwrap() },
+            Command::Amend { ticket: 8, amendment: Amendment::Votes { node, votes: 3 } },
+            Command::Amend { ticket: 9, amendment: Amendment::Expected { votes: 4 } },
+            Command::DeviceRegister { name: b"disk".to_vec(), votes: 2 },
+            Command::DeviceUnregister,
+            Command::DevicePoll { available: true },
+        ];
+        commands.map(Record::Command).into()
+    }
+
     /// One of each kind.
     fn samples() -> Vec<Record<'static>> {
         let node = NodeId::new(3).unwrap();
         let session = Session(258);
         let address = "[fd00::1]:5405".parse().unwrap();
-        vec![
+        let mut samples = commands();
+        samples.extend([
             Record::Setup("me 1\n"),
             Record::Gap { bytes: 1 << 40 },
             Record::Check { sum: 7 },
@@ -545,21 +563,6 @@ mod tests {
             Record::Drained,
             Record::Timeout,
             Record::Stored(Stored { epoch_ceiling: Epoch(258), removed: true, ok: false }),
-            Record::Command(Command::Leave { remove: true }),
-            Record::Command(Command::Kill { node }),
-            Record::Command(Command::SetDirty),
-            Record::Command(Command::Resolved { node, address }),
-            Record::Command(Command::Amend {
-                ticket: 8,
-                amendment: Amendment::Votes { node, votes: 3 },
-            }),
-            Record::Command(Command::Amend {
-                ticket: 9,
-                amendment: Amendment::Expected { votes: 4 },
-            }),
-            Record::Command(Command::DeviceRegister { name: b"disk".to_vec(), votes: 2 }),
-            Record::Command(Command::DeviceUnregister),
-            Record::Command(Command::DevicePoll { available: true }),
             asks(GroupRequest::Join { group: name(), pid: 9 }),
             asks(GroupRequest::Leave { group: name() }),
             asks(send()),
@@ -603,7 +606,8 @@ mod tests {
             Record::Event("Room".into()),
             Record::Turn { due: None, lease: Instant::ZERO },
             Record::Turn { due: Some(Instant::from_nanos(8)), lease: Instant::from_nanos(9) },
-        ]
+        ]);
+        samples
     }
 
     fn bytes_of(record: &Record<'_>) -> Vec<u8> {

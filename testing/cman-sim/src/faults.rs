@@ -69,8 +69,8 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether it changes what votes are: such a kind is drawn by itself, because not all of them go
-    /// together.
+    /// Whether it changes what votes are: such a kind is drawn by itself, because not all of them
+    /// go together.
     #[must_use]
     pub const fn is_of_votes(self) -> bool {
         matches!(self, Self::Votes | Self::Expected)

@@ -6,8 +6,8 @@
 //! * A life that began with the removed flag on its disk counts only in a view that is quorate
 //!   without it, or whose other members hold half of what is expected without it: then nobody
 //!   else can be quorate in the old way.
-//! * Administrators change votes while the cluster runs: what was changed last, as far as any member
-//!   of a view knows, is what its members count by.
+//! * Administrators change votes while the cluster runs: the members of a view count by what was
+//!   changed last, as far as any of them knows.
 //! * With `wait_for_all` nobody acts who does not know, through a chain of views, of a view that
 //!   held all nodes.
 
@@ -36,6 +36,8 @@ struct Counting {
     votes: Vec<(NodeId, u32)>,
     /// As configured, or as an administrator said ...
     expected: u32,
+    /// ... at most, with all that may have counted as removed then ...
+    expected_at_most: u32,
     /// ... when all nodes had so many.
     of: u32,
 }
@@ -44,7 +46,7 @@ impl Counting {
     /// As configured.
     fn of(cluster: &Cluster) -> Self {
         let sum = cluster.expected_votes();
-        Self { votes: cluster.votes.clone(), expected: sum, of: sum }
+        Self { votes: cluster.votes.clone(), expected: sum, expected_at_most: sum, of: sum }
     }
 
     fn of_node(&self, node: NodeId) -> u32 {
@@ -59,9 +61,15 @@ impl Counting {
         self.votes.iter().map(|(_, votes)| votes).sum()
     }
 
-    /// What is expected, now that nodes have other votes.
+    /// What is expected at least, now that nodes have other votes.
     fn expected(&self) -> u32 {
         self.expected + self.total().saturating_sub(self.of)
+    }
+
+    /// The votes that are enough for certain.
+    fn enough(&self, cluster: &Cluster) -> u32 {
+        let expected = self.expected_at_most + self.total().saturating_sub(self.of);
+        if cluster.two_node { 1 } else { expected.max(self.total()) / 2 + 1 }
     }
 
     /// The votes that are needed at least when `removed` votes are not expected.
@@ -76,7 +84,8 @@ impl Counting {
                 of_node.for_each(|(_, old)| *old = votes);
             }
             Amendment::Expected { votes } => {
-                self.expected = votes + removed;
+                self.expected = votes;
+                self.expected_at_most = votes + removed;
                 self.of = self.total();
             }
         }
@@ -184,7 +193,8 @@ impl Votes {
     pub fn must_suffice(&self, cluster: &Cluster, view: &View) -> bool {
         let all_here = cluster.votes.iter().all(|(node, _)| view.member_of_node(*node).is_some());
         let newest = self.newest(view.ids());
-        if newest.is_some() && !all_here {
+        let ever_changed = self.knowledge.values().any(|known| known.changed.is_some());
+        if ever_changed && !all_here {
             return false; // Somebody may have forgotten how votes are counted.
         }
         let counting = newest.map_or_else(|| Counting::of(cluster), |(_, counting)| counting);
@@ -195,12 +205,7 @@ impl Votes {
         let sure =
             view.ids().filter(|member| !self.returning.contains(member) && !known(&member.node));
         let votes = counting.sum(sure.map(|member| member.node));
-        let needed = counting.needed(cluster, 0).max(if cluster.two_node {
-            1
-        } else {
-            counting.total() / 2 + 1
-        });
-        votes >= needed && (all_here || !cluster.wait_for_all)
+        votes >= counting.enough(cluster) && (all_here || !cluster.wait_for_all)
     }
 
     /// Whether these lives are a majority by what any of them knows, when nobody is removed.
@@ -208,7 +213,7 @@ impl Votes {
     pub fn suffice(&self, cluster: &Cluster, lives: &[MemberId]) -> bool {
         let newest = self.newest(lives.iter().copied());
         let counting = newest.map_or_else(|| Counting::of(cluster), |(_, counting)| counting);
-        counting.sum(lives.iter().map(|life| life.node)) >= counting.needed(cluster, 0)
+        counting.sum(lives.iter().map(|life| life.node)) >= counting.enough(cluster)
     }
 
     /// What was changed last of what any of these know.
