@@ -139,7 +139,7 @@ impl Claims {
         }
     }
 
-    /// BR-10, BR-11: for how many nodes the barrier is complete, if it is.
+    /// BR-02, BR-10: for how many nodes the barrier is complete, if it is.
     pub(crate) fn complete(&self, name: &BarrierName, members: &[NodeId]) -> Option<u32> {
         let claims = self.by_name.get(name)?;
         let counts: BTreeSet<u32> = claims.values().map(|claim| claim.nodes).collect();

@@ -139,14 +139,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn notes_come_back(number: u64, id in 1..u32::MAX, at: u64, agent in vec(any::<u8>(), 0..255)) {
+        fn notes_come_back(
+            number: u64,
+            id in 1..u32::MAX,
+            at: u64,
+            agent in vec(any::<u8>(), 0..255),
+        ) {
             let note = Note { number, node: node(id), at, agent: agent.into() };
             prop_assert_eq!(decode(&encode(&note)), Ok(note));
         }
 
         #[test]
         fn parts_come_back(
-            part in btree_map(1..99_u32, (any::<u64>(), any::<[bool; 2]>(), vec(any::<u8>(), 0..9)), 0..9),
+            part in btree_map(
+                1..99_u32,
+                (any::<u64>(), any::<[bool; 2]>(), vec(any::<u8>(), 0..9)),
+                0..9,
+            ),
         ) {
             let record = |(at, [fenced, while_up], agent): (_, [bool; 2], Vec<u8>)| {
                 FenceRecord { at, agent: agent.into(), fenced, while_up }

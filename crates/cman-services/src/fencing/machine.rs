@@ -14,7 +14,7 @@ use bytes::Bytes;
 use cman_types::{MemberId, NodeId, View, limits::NODES_MAX};
 use std::collections::{BTreeMap, VecDeque};
 
-/// All records: the same at all nodes that are in step.
+/// All records: the same at all nodes that are in step (FR-01).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Fencing {
     me: NodeId,

@@ -8,7 +8,7 @@ use crate::{
 use bytes::Bytes;
 use cman_io::waker::Waker;
 use cman_ipc::{ErrorCode, GroupMessage};
-use cman_services::GroupError;
+use cman_services::{BarrierName, BarrierRequest, GroupError};
 use cman_types::{GroupName, Incarnation, NodeId, Process};
 use tokio::{net::UnixStream, sync::oneshot, task::yield_now};
 
@@ -193,6 +193,27 @@ fn refusals_reach_those_who_wait_and_those_who_do_not() {
         other => panic!("{other:?}"),
     }
     assert!(lab.told().is_empty(), "only messages are sent without waiting");
+}
+
+/// BR-05, BR-15: the answer is the event of the node, and nobody's if the client is gone by then.
+#[test]
+fn what_takes_time_is_answered_when_the_node_says_so() {
+    let mut lab = Lab::new();
+    let name = BarrierName::new(b"b").unwrap();
+    let wait = || What::Request(BarrierRequest::Wait { name: name.clone() }.into());
+    let mut first = lab.ask(1, false, wait());
+    let mut second = lab.ask(2, false, wait());
+    lab.serve(9);
+    assert!(first.try_recv().is_err() && second.try_recv().is_err(), "nobody has come");
+    let done = || Word::Answer(Reply::Done);
+    lab.desk.pass_on(2, done());
+    assert_eq!(second.try_recv().unwrap(), Reply::Done);
+    assert!(first.try_recv().is_err(), "it still waits");
+    lab.push(1, false, vec![Call { what: What::Close, answer: None }]);
+    lab.serve(9);
+    assert_eq!(lab.node.closed, [1]);
+    lab.desk.pass_on(1, done());
+    assert_eq!(first.try_recv(), Err(oneshot::error::TryRecvError::Closed));
 }
 
 #[test]
