@@ -43,10 +43,6 @@ async fn leave(context: &Context, remove: bool, force: bool) -> Reply {
     match context.engine.command(Command::Leave { remove }).await {
         Ok(Ok(())) => {
             tracing::info!("leaving the cluster: a client asked for it");
-            if !force {
-                // Whoever carries state could object.
-                context.mark.let_go();
-            }
             Reply::Done
         }
         Err(_) | Ok(Err(_)) if force => {

@@ -62,6 +62,9 @@ fn act(context: &Arc<Context>, Decided { asker, verdict }: Decided) {
                 format!("{asker} insists, although {against}")
             };
             tracing::info!("leaving the cluster: {who}");
+            if against.is_nobody() {
+                context.mark.let_go();
+            }
             tokio::spawn(leave(context.clone(), wish.remove));
         }
     }
