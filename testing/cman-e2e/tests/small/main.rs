@@ -24,6 +24,7 @@ mod quorum;
 mod recordings;
 mod restart;
 mod restless;
+mod shutdown;
 mod stalls;
 mod start;
 mod storm;
