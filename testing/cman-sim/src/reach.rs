@@ -52,6 +52,7 @@ places! {
     Messages, 1_000_000, "messages accepted";
     Deliveries, 1_000_000, "messages delivered";
     GroupEvents, 100_000, "events of groups that clients were told";
+    PortEvents, 20_000, "events of ports that clients were told";
     WithoutOrder, 100, "messages without order record recovered";
     Holes, 50, "views that ended with a hole that nobody could fill";
     RecordsLost, 50, "deliveries whose order record was lost with the coordinator";
@@ -101,7 +102,7 @@ impl Place {
     /// enough. All else is reached by them too: stories of messages send their own.
     #[must_use]
     pub const fn takes_messages(self) -> bool {
-        matches!(self, Self::Messages | Self::Deliveries | Self::GroupEvents)
+        matches!(self, Self::Messages | Self::Deliveries | Self::GroupEvents | Self::PortEvents)
     }
 }
 
@@ -207,6 +208,9 @@ mod tests {
         let (excused, asked_for): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|place| place.takes_messages());
         assert_eq!(missed(true), asked_for);
-        assert_eq!(excused, [Place::Messages, Place::Deliveries, Place::GroupEvents]);
+        assert_eq!(
+            excused,
+            [Place::Messages, Place::Deliveries, Place::GroupEvents, Place::PortEvents]
+        );
     }
 }

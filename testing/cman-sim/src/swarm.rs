@@ -280,6 +280,7 @@ fn come_to_rest(world: &mut World) -> Check {
     world.reach.add(Place::Messages, accepted);
     world.reach.add(Place::Deliveries, delivered);
     world.reach.add(Place::GroupEvents, world.groups.events);
+    world.reach.add(Place::PortEvents, world.ports.events);
     match world.living().first() {
         Some(&host) => world.check_at_rest(host),
         None => Ok(()),

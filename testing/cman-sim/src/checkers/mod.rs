@@ -17,6 +17,8 @@
 //! | [`sleepers`] | who slept accuses nobody | R-14 |
 //! | [`messages`] | messages: order, virtual synchrony, self-delivery, safety | architecture 2, 3, 5 |
 //! | [`groups`] | groups: no ghosts, one history, sound listings | `docs/spec` of groups |
+//! | [`ports`] | ports: no ghosts, one history, sound binders | `docs/spec` of ports |
+//! | `histories` | what clients at nodes that stay together are told | G-02 |
 //! | [`memory`] | what a stream holds and queues is bounded | architecture, flow control |
 //! | [`nonces`] | no key and nonce is used twice | architecture, Security |
 //! | [`work`] | datagrams and wake-ups are bounded | section 14 |
@@ -30,12 +32,14 @@ pub mod decided;
 pub mod epochs;
 pub mod freshness;
 pub mod groups;
+mod histories;
 pub mod lease;
 pub mod lineage;
 pub mod lives;
 pub mod memory;
 pub mod messages;
 pub mod nonces;
+pub mod ports;
 pub mod protection;
 pub mod sleepers;
 pub mod statement;

@@ -2,7 +2,7 @@
 
 use cman_node::{ClientEvent, ClientRequest, GroupName, GroupRequest, Session};
 
-use super::World;
+use super::{World, letters::Letters};
 use crate::{checkers::groups, host::Life, violation::Check};
 
 /// Clients that a node has at a time.
@@ -20,11 +20,12 @@ const LARGE: u64 = 10_000;
 pub struct Clients {
     sessions: [u64; CLIENTS],
     newest: u64,
+    pub(super) letters: Letters,
 }
 
 impl Default for Clients {
     fn default() -> Self {
-        Self { sessions: [1, 2, 3], newest: 3 }
+        Self { sessions: [1, 2, 3], newest: 3, letters: Letters::default() }
     }
 }
 
@@ -44,12 +45,22 @@ impl Clients {
 }
 
 impl World {
-    fn draw_below(&mut self, count: usize) -> usize {
+    /// A client of a host, if it lives.
+    pub(super) fn draw_client(&mut self, index: usize) -> Option<Session> {
+        let at = self.draw_below(CLIENTS);
+        let life = self.hosts[index].life.as_ref()?;
+        life.clients.sessions.get(at).copied().map(Session)
+    }
+
+    pub(super) fn draw_below(&mut self, count: usize) -> usize {
         usize::try_from(self.prng.below(count as u64)).unwrap_or(0)
     }
 
     /// One of the clients of a host does something.
     pub(super) fn client_acts(&mut self, index: usize) {
+        if self.prng.below(4) == 0 {
+            return self.client_writes(index);
+        }
         let at = self.draw_below(CLIENTS);
         let name = GROUPS.get(self.draw_below(GROUPS.len())).copied().unwrap_or_default();
         let Ok(group) = GroupName::new(name) else { return };
@@ -108,6 +119,7 @@ impl World {
         life.node.close_session(local, session);
         self.settle(index);
         self.groups.closed(me, session);
+        self.ports.closed(me, session);
     }
 
     /// All clients of a host join all groups; for scenarios.
@@ -131,23 +143,28 @@ impl World {
         let Some(me) = host.me().filter(|_| host.observed) else { return Ok(()) };
         match event {
             ClientEvent::Group(event) => self.groups.told(me, session, pid(session), event),
-            ClientEvent::Barrier(_) | ClientEvent::Fence(_) | ClientEvent::Port(_) => Ok(()),
+            ClientEvent::Port(event) => self.ports.told(me, session, event),
+            ClientEvent::Barrier(_) | ClientEvent::Fence(_) => Ok(()),
         }
     }
 
     /// After a step of the node of a host.
-    pub(super) fn look_at_groups(&mut self, index: usize) {
+    pub(super) fn look_at_services(&mut self, index: usize) {
         let host = &self.hosts[index];
         let Some(life) = host.life.as_ref().filter(|_| host.observed) else { return };
-        let check = self.groups.look(life.me, life.view.as_deref(), &life.node);
+        let view = life.view.as_deref();
+        let check = self.groups.look(life.me, view, &life.node);
+        let check = check.and_then(|()| self.ports.look(life.me, view, &life.node));
         self.checked(check);
     }
 
-    /// The living members of the view of a host list the same groups.
-    pub(super) fn groups_at_rest(&self, index: usize) -> Check {
+    /// The living members of the view of a host list the same groups, and know the same ports.
+    pub(super) fn services_at_rest(&self, index: usize) -> Check {
         let Some(view) = self.hosts[index].view() else { return Ok(()) };
         let lives = self.hosts.iter().filter_map(|host| host.life.as_ref());
         let members = lives.filter(|life: &&Life| view.contains(&life.me));
-        groups::at_rest(members.map(|life| (life.me, &life.node)))
+        let members = members.map(|life| (life.me, &life.node));
+        groups::at_rest(members.clone())?;
+        self.ports.at_rest(members)
     }
 }

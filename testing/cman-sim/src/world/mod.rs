@@ -10,10 +10,12 @@
 //! | [`witness`] | what is delivered, written down one by one |
 //! | [`clients`] | their clients join groups, send in them, leave them, die |
 //! | [`storage`] | what nodes write on their disks |
+//! | `letters` | their clients bind ports, and send to ports |
 //! | [`deed`] | what is done to the world: faults and their ends |
 
 pub mod clients;
 pub mod deed;
+pub(crate) mod letters;
 mod observe;
 pub mod script;
 pub mod speech;
@@ -34,8 +36,8 @@ use std::{
 
 use crate::{
     checkers::{
-        epochs::Epochs, groups::Groups, messages::Messages, sleepers::Sleepers, votes::Votes,
-        work::Work,
+        epochs::Epochs, groups::Groups, messages::Messages, ports::Ports, sleepers::Sleepers,
+        votes::Votes, work::Work,
     },
     cipher::{Ledger, SimCipher},
     clock::{Clock, ERROR_MAX, PERFECT, Real, nanos},
@@ -161,6 +163,8 @@ pub struct World {
     pub messages: Messages,
     /// What clients were told of groups.
     pub groups: Groups,
+    /// What clients were told of ports.
+    pub ports: Ports,
     /// What this run reached.
     pub reach: Reach,
     /// Faults that wait for a frame.
@@ -224,6 +228,7 @@ impl World {
             amending: BTreeSet::new(),
             messages: Messages::default(),
             groups: Groups::default(),
+            ports: Ports::default(),
             reach: Reach::default(),
             triggers: Triggers::default(),
             script: None,
@@ -486,6 +491,7 @@ impl World {
         }
         self.history.end(&life.me, self.now);
         self.groups.end(&life.me);
+        self.ports.end(&life.me);
         self.votes.end(&life.me);
         self.amending.remove(&index);
         match end {

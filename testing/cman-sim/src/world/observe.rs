@@ -82,7 +82,7 @@ impl World {
             }
         }
         if heard {
-            self.look_at_groups(index);
+            self.look_at_services(index);
         }
     }
 
@@ -127,6 +127,7 @@ impl World {
         protection::merged(&self.history, &me, previous, view.id)?;
         self.messages.install(me, previous, view.id)?;
         self.groups.install(me, previous, view.id)?;
+        self.ports.install(me, previous, view.id, &event.transitional)?;
         let cluster = Rc::clone(&self.hosts[index].cluster);
         self.votes.install(&cluster, me, view, event.amending);
         self.reach.hit(Place::Views);

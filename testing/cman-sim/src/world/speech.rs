@@ -126,6 +126,6 @@ impl World {
         let Some(view) = self.hosts[index].view() else { return Ok(()) };
         let members: Vec<_> = view.ids().collect();
         self.messages.at_rest(&members)?;
-        self.groups_at_rest(index)
+        self.services_at_rest(index)
     }
 }

@@ -3,26 +3,25 @@
 //! | file | invariant | source |
 //! |---|---|---|
 //! | [`ghosts`] | groups list processes of members of the view only | invariant 2 of groups, G-03 |
-//! | [`histories`] | members that stay together are told the same | G-02 |
+//! | [`super::histories`] | members that stay together are told the same | G-02 |
 //! | [`listing`] | events of a client make sense, from the one that lists it on | G-04 to G-09 |
 
 mod ghosts;
-mod histories;
 mod listing;
 
 use cman_node::{GroupEvent, GroupName, Node, Process, Session};
 use cman_types::{MemberId, View, ViewId};
 use std::collections::BTreeMap;
 
+use super::histories::{Histories, Standing, Told};
 use crate::violation::{Check, Violation};
-use histories::{Class, Histories, Mark, Step, Told};
 use listing::Listing;
 
 /// All groups of a world, as the clients see them.
 #[derive(Debug, Default)]
 pub struct Groups {
     lives: BTreeMap<MemberId, Clients>,
-    histories: Histories,
+    histories: Histories<GroupName, GroupEvent>,
     /// Events that clients were told.
     pub events: u64,
 }
@@ -30,27 +29,23 @@ pub struct Groups {
 /// What the clients of one life were told.
 #[derive(Debug)]
 struct Clients {
-    /// Who was in step with this node when its view began.
-    class: Class,
-    /// Whether all members of the view have been in step.
-    synced: bool,
+    standing: Standing,
     memberships: BTreeMap<(Session, GroupName), Membership>,
     /// Memberships that ended in this view.
-    ended: Vec<(GroupName, Told)>,
+    ended: Vec<(GroupName, Told<GroupEvent>)>,
 }
 
 /// A client in a group.
 #[derive(Debug)]
 struct Membership {
     listing: Listing,
-    told: Told,
+    told: Told<GroupEvent>,
 }
 
 impl Groups {
     fn clients(&mut self, me: MemberId) -> &mut Clients {
         self.lives.entry(me).or_insert_with(|| Clients {
-            class: vec![Mark::Alone(me)],
-            synced: false,
+            standing: Standing::new(me),
             memberships: BTreeMap::new(),
             ended: Vec::new(),
         })
@@ -71,8 +66,7 @@ impl Groups {
         let clients = self.clients(me);
         let Some(membership) = clients.memberships.get_mut(&key) else {
             let listing = Listing::begin(process, &event).map_err(fail)?;
-            let told = Told { events: vec![event], from_start: false, to_end: false };
-            clients.memberships.insert(key, Membership { listing, told });
+            clients.memberships.insert(key, Membership { listing, told: Told::first(event) });
             return Ok(());
         };
         let ends = membership.listing.hear(&event).map_err(fail)?;
@@ -105,21 +99,12 @@ impl Groups {
     /// Its clients were told otherwise than those of others that come along.
     pub fn install(&mut self, me: MemberId, previous: Option<ViewId>, view: ViewId) -> Check {
         let clients = self.clients(me);
-        let class = core::mem::take(&mut clients.class);
-        let synced = core::mem::replace(&mut clients.synced, false);
-        let in_step = match previous {
-            Some(previous) if synced => vec![Mark::View(previous)],
-            _ => class.clone(),
-        };
-        clients.class = in_step.into_iter().chain([Mark::View(view)]).collect();
+        let step = clients.standing.install(previous, view);
         let mut all = core::mem::take(&mut clients.ended);
         for ((_, group), membership) in &mut clients.memberships {
-            let next = Told { from_start: true, ..Told::default() };
-            let told = core::mem::replace(&mut membership.told, next);
-            all.push((group.clone(), Told { to_end: true, ..told }));
+            all.push((group.clone(), membership.told.end_view()));
         }
-        let Some(from) = previous else { return Ok(()) };
-        let step = Step { class, from, to: view };
+        let Some(step) = step else { return Ok(()) };
         all.into_iter().try_for_each(|(group, told)| self.histories.check(&me, &step, &group, told))
     }
 
@@ -129,7 +114,7 @@ impl Groups {
     /// It lists somebody who is not there.
     pub fn look(&mut self, me: MemberId, view: Option<&View>, node: &Node) -> Check {
         if view.is_some() && !node.is_syncing() {
-            self.clients(me).synced = true;
+            self.clients(me).standing.synced();
         }
         ghosts::check(me.node, view, node.groups())?;
         node.group_ghosts().next().map_or(Ok(()), |(group, who)| {
