@@ -52,7 +52,7 @@ places! {
     Messages, 1_000_000, "messages accepted";
     Deliveries, 1_000_000, "messages delivered";
     GroupEvents, 100_000, "events of groups that clients were told";
-    PortEvents, 20_000, "events of ports that clients were told";
+    PortEvents, 50_000, "events of ports that clients were told";
     WithoutOrder, 100, "messages without order record recovered";
     Holes, 50, "views that ended with a hole that nobody could fill";
     RecordsLost, 50, "deliveries whose order record was lost with the coordinator";

@@ -85,7 +85,8 @@ pub(crate) struct Cluster {
 fn state_of(services: &Services) -> String {
     let barriers: Vec<_> = services.barriers().collect();
     let fenced: Vec<_> = services.all_fenced().collect();
-    format!("{barriers:?} {fenced:?}")
+    let ports: Vec<_> = services.all_ports().collect();
+    format!("{barriers:?} {fenced:?} {ports:?}")
 }
 
 pub(crate) fn node_id(id: u32) -> NodeId {
@@ -427,7 +428,7 @@ impl Cluster {
         self.check(id);
     }
 
-    /// What holds at a node at any time (G-03, G-26): whom it lists is a member of its view.
+    /// What holds at a node at any time (G-03, G-26, PT-02): whom it lists is a member of its view.
     fn check(&self, id: u32) {
         let node = &self.nodes[&id];
         assert_eq!(node.services.ghosts().count(), 0, "node {id}");
@@ -437,6 +438,10 @@ impl Cluster {
         let in_view = |who: &Process| view.is_some_and(|v| v.member_of_node(who.node).is_some());
         for (name, members) in node.services.groups() {
             assert!(members.iter().all(in_view), "node {id} lists {members:?} in {name}");
+        }
+        for (of, ports) in node.services.all_ports() {
+            let there = of == node.id.node || view.is_some_and(|v| v.member_of_node(of).is_some());
+            assert!(there, "node {id} knows {ports:?} of {of}");
         }
     }
 

@@ -12,6 +12,7 @@ mod large;
 mod lives;
 mod load;
 mod paths;
+mod ports;
 mod quorum;
 pub(crate) mod stage;
 mod stalls;
@@ -84,6 +85,7 @@ pub fn all() -> Vec<Scenario> {
         guards::all(),
         ghosts::all(),
         crowds::all(),
+        ports::all(),
         endings::all(),
         dirty::all(),
         load::all(),

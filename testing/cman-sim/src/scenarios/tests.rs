@@ -41,7 +41,7 @@ groups! {
     strangers: "duplicate-node" | "wrong-" | "old-config" | "new-config" | "not-configured";
     stories: "story-";
     groups: "ghost-";
-    crowds: "groups-";
+    crowds: "groups-" | "ports-";
     state: "dirty-";
     endings: "resend-" | "two-orders" | "beyond-" | "early-" | "skip-";
     loads: "join-storm" | "laggard" | "full-" | "partial-";
