@@ -20,6 +20,7 @@ mod ordered;
 mod overrides;
 mod partition;
 mod paths;
+mod ports;
 mod quorum;
 mod recordings;
 mod restart;

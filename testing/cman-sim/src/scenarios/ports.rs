@@ -28,7 +28,7 @@ const STEP: Duration = Duration::from_millis(5);
 const LENGTH: u64 = 1492;
 
 /// Events that must have been compared at least, so that the scenario proves something.
-const COMPARED_MIN: u64 = 10_000;
+const COMPARED_MIN: u64 = 4_000;
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
