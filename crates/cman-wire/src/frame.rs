@@ -365,8 +365,8 @@ pub enum RefuseReason {
     WireVersion,
     /// Lost again soon after it was taken in; may come again later.
     HeldOff,
-    /// It carries state, and was away from those who are quorate. Where a coordinator hands it on to
-    /// the members of its own view, `Refuse::ours` names the node that refuses.
+    /// It carries state, and was away from those who are quorate. `Refuse::ours` names the node
+    /// that refuses: a coordinator hands this on to the members of its own view.
     Disallowed,
 }
 

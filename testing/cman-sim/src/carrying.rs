@@ -32,7 +32,7 @@ impl Carrying {
         Self { prng, once_in }
     }
 
-    /// Between two faults: some begin to carry state, and those that ended for it are started again.
+    /// Between two faults: some begin to carry state, and those that ended for it start again.
     pub fn go_on(&mut self, world: &mut World) {
         if self.once_in == 0 {
             return;

@@ -56,7 +56,8 @@ fn a_side_with_state_ends_when_it_meets_the_quorum() -> Result<()> {
     stage.cluster.lab_mut().heal()?;
     let ended = stage.cluster.node_mut(away)?.wait_exit(SOON)?;
     ensure!(ended.code() == PUT_OUT, "node {away} ended with {ended}");
-    expect_words(&stage.cluster.node(away)?.log(), &["killed, because", "carries state", "reboot"])?;
+    let log = stage.cluster.node(away)?.log();
+    expect_words(&log, &["killed, because", "carries state", "reboot"])?;
     sleep(Duration::from_millis(TOKEN_MS * 2));
     let changes = stage.watch.most_changes(&others, healed)?;
     ensure!(changes.views == 0 && changes.quorum == 0, "the others noticed: {changes:?}");
@@ -68,7 +69,8 @@ fn a_side_with_state_ends_when_it_meets_the_quorum() -> Result<()> {
     stage.cluster.node_mut(away)?.start()?;
     let refused = stage.cluster.node_mut(away)?.wait_exit(SOON)?;
     ensure!(refused.code() == PUT_OUT, "started again it ended with {refused}");
-    expect_words(&stage.cluster.node(away)?.log(), &["must not join", "reboot or fence this node"])?;
+    let log = stage.cluster.node(away)?.log();
+    expect_words(&log, &["must not join", "reboot or fence this node"])?;
     stage.cluster.node_mut(away)?.arguments.push("--force-clean".to_owned());
     stage.restore(&[away])?;
     expect_words(&stage.cluster.node(away)?.log(), &["--force-clean says"])
