@@ -146,7 +146,11 @@ impl Listeners {
     pub(crate) fn hear(&self, event: &node::Event, lease_is_good: bool) {
         match event {
             node::Event::View(view) => {
-                self.lock().say(|client| client.views, &view_notice(view));
+                // A view of the same members in which only votes count otherwise is no change of
+                // members.
+                if view.amending.is_none() {
+                    self.lock().say(|client| client.views, &view_notice(view));
+                }
                 self.state_changed(lease_is_good);
             }
             node::Event::Quorum { quorate, .. } => {

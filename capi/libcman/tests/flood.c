@@ -1,10 +1,10 @@
-/* Sends much to a port of somebody else: `flood PORT COUNT`. */
+/* Sends much to a port of somebody else, in messages as long as there may be: `flood PORT COUNT`. */
 #include "check.h"
 
 int main(int argc, char **argv)
 {
     cman_handle_t handle = opened(NULL);
-    char message[1000];
+    char message[1492];
     long i, count = argc > 2 ? atol(argv[2]) : 1000;
 
     memset(message, 'x', sizeof(message));

@@ -9,7 +9,7 @@ use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Mutex, PoisonError},
     thread::sleep,
     time::{Duration, Instant},
@@ -190,19 +190,31 @@ impl Running {
         }
     }
 
-    /// Waits until it has ended well, and returns what else it printed.
-    pub fn finish(mut self, bound: Duration) -> Result<String> {
+    /// Waits until it has ended, well or not.
+    fn wait(&mut self, bound: Duration) -> Result<ExitStatus> {
         drop(self.child.stdin.take());
         let start = Instant::now();
-        let status = loop {
+        loop {
             if let Some(status) = self.child.try_wait()? {
-                break status;
+                return Ok(status);
             }
             if start.elapsed() > bound {
                 bail!("{} does not end: {}", self.what, self.complaint());
             }
             sleep(Duration::from_millis(10));
-        };
+        }
+    }
+
+    /// Waits until it has failed, and returns what it complained of.
+    pub fn fail(mut self, bound: Duration) -> Result<String> {
+        let status = self.wait(bound)?;
+        ensure!(!status.success(), "{} was not to succeed", self.what);
+        Ok(self.complaint())
+    }
+
+    /// Waits until it has ended well, and returns what else it printed.
+    pub fn finish(mut self, bound: Duration) -> Result<String> {
+        let status = self.wait(bound)?;
         ensure!(status.success(), "{} failed, {status}: {}", self.what, self.complaint());
         let mut printed = String::new();
         if let Some(stdout) = &mut self.child.stdout {
