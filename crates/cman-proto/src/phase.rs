@@ -183,7 +183,7 @@ pub(crate) enum Role {
     /// Answers.
     Participant {
         /// How the last views end, once that is planned.
-        plan: Option<Plan>,
+        plan: Option<Box<Plan>>,
         /// Whether it holds all that the plan asks for.
         recovered: bool,
         /// When it says so again.

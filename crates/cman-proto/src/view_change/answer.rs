@@ -177,7 +177,7 @@ impl Engine {
         let Role::Participant { plan, recovered, resend_at } = &mut frozen.role else { return };
         *resend_at = now;
         if plan.is_none() {
-            *plan = Some(recover.plan.clone());
+            *plan = Some(Box::new(recover.plan.clone()));
             *recovered = false;
             self.recover_stream(now, &recover.plan);
         }
@@ -212,7 +212,7 @@ impl Engine {
         *recovered = true;
         *resend_at = now;
         frozen.progress = now;
-        let plan = plan.clone();
+        let plan = (**plan).clone();
         let departing = propose.departing.contains(me.node);
         let removing = propose.removing.contains(me.node);
         if !self.pending.iter().any(|pending| pending.propose.ballot == propose.ballot) {
