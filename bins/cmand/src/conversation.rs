@@ -443,8 +443,8 @@ impl Conversation {
         }
     }
 
-    /// PT-16: waits for an answer that may take any time. Meanwhile what needs none is heard and done, and
-    /// it is noticed when the client goes; what needs one comes afterwards.
+    /// PT-16: waits for an answer that may take any time. Meanwhile what needs none is heard and
+    /// done, and it is noticed when the client goes; what needs one comes afterwards.
     async fn wait<T>(
         &mut self,
         listener: &mut Listener,

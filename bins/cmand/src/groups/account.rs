@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 pub(crate) const ASKED_MAX: usize = 1 << 20;
 /// Below so many the socket is read again.
 const ASKED_LOW: usize = ASKED_MAX / 2;
-/// Bytes of events that may wait for a client. One that falls behind further is let go (PT-14). As much
-/// as the node keeps for members that lack something: at a full network half a second.
+/// Bytes of events that may wait for a client. One that falls behind further is let go (PT-14). As
+/// much as the node keeps for members that lack something: at a full network half a second.
 pub(crate) const UNREAD_MAX: usize = 64 << 20;
 /// Above so many bytes a client that reads counts as slow.
 const SLOW_BYTES: usize = 8 << 20;
