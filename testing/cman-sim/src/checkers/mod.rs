@@ -16,6 +16,7 @@
 //! | [`freshness`] | nobody counts as heard later than its datagrams arrived | R-14 |
 //! | [`sleepers`] | who slept accuses nobody | R-14 |
 //! | [`messages`] | messages: order, virtual synchrony, self-delivery, safety | architecture 2, 3, 5 |
+//! | [`barriers`] | nobody passes a barrier that a member has not come to | BR-10, BR-11 |
 //! | [`groups`] | groups: no ghosts, one history, sound listings | `docs/spec` of groups |
 //! | [`ports`] | ports: no ghosts, one history, sound binders | `docs/spec` of ports |
 //! | `histories` | what clients at nodes that stay together are told | G-02 |
@@ -27,6 +28,7 @@
 //! detection time by [`crate::swarm`]: they need a whole run.
 
 pub mod agreement;
+pub mod barriers;
 pub mod confirmed;
 pub mod decided;
 pub mod epochs;

@@ -1,6 +1,7 @@
 //! Scenarios with names: stories in which something once went wrong, or that the project promises
 //! to survive. Each runs by name (`cman-sim scenario NAME`) and as a test.
 
+mod barriers;
 mod crowds;
 mod deaths;
 mod dirty;
@@ -85,6 +86,7 @@ pub fn all() -> Vec<Scenario> {
         guards::all(),
         ghosts::all(),
         crowds::all(),
+        barriers::all(),
         ports::all(),
         endings::all(),
         dirty::all(),

@@ -42,6 +42,7 @@ groups! {
     stories: "story-";
     groups: "ghost-";
     crowds: "groups-" | "ports-";
+    barriers: "barriers";
     state: "dirty-";
     endings: "resend-" | "two-orders" | "beyond-" | "early-" | "skip-";
     loads: "join-storm" | "laggard" | "full-" | "partial-";

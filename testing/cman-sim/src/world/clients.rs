@@ -3,7 +3,11 @@
 use cman_node::{ClientEvent, ClientRequest, GroupName, GroupRequest, Session};
 
 use super::{World, letters::Letters};
-use crate::{checkers::groups, host::Life, violation::Check};
+use crate::{
+    checkers::{barriers, groups},
+    host::{Host, Life},
+    violation::Check,
+};
 
 /// Clients that a node has at a time.
 const CLIENTS: usize = 3;
@@ -87,7 +91,16 @@ impl World {
         let host = &mut self.hosts[index];
         let local = host.clock.local(self.now);
         let Some(life) = &mut host.life else { return false };
-        let taken = life.node.handle_client(local, session, request.into()).is_ok();
+        let (me, request) = (life.me, request.into());
+        // It may be answered at once.
+        if let ClientRequest::Barrier(request) = &request {
+            self.barriers.asks(me, session, request);
+        }
+        let of_barrier = matches!(request, ClientRequest::Barrier(_));
+        let taken = life.node.handle_client(local, session, request).is_ok();
+        if of_barrier && !taken {
+            self.barriers.refused(me, session);
+        }
         self.settle(index);
         taken
     }
@@ -119,6 +132,7 @@ impl World {
         life.node.close_session(local, session);
         self.settle(index);
         self.groups.closed(me, session);
+        self.barriers.goes(me, session);
         self.ports.closed(me, session);
     }
 
@@ -144,8 +158,24 @@ impl World {
         match event {
             ClientEvent::Group(event) => self.groups.told(me, session, pid(session), event),
             ClientEvent::Port(event) => self.ports.told(me, session, event),
-            ClientEvent::Barrier(_) | ClientEvent::Fence(_) => Ok(()),
+            ClientEvent::Barrier(event) => {
+                let place = self.place_of(index);
+                self.barriers.told(self.now, me, place.as_ref(), session, &event)
+            }
+            ClientEvent::Fence(_) => Ok(()),
         }
+    }
+
+    /// Where clients of a host are told something; none if its node has installed the next view
+    /// and is about to say so.
+    fn place_of(&self, index: usize) -> Option<barriers::Place> {
+        let host = self.hosts.get(index)?;
+        let view = host.view()?.id;
+        let status = host.life.as_ref()?.node.status(host.clock.local(self.now));
+        let is_there = |host: &&Host| host.view().is_some_and(|of| of.id == view);
+        let members = self.hosts.iter().filter(is_there).filter_map(Host::me).collect();
+        let place = barriers::Place { view, members };
+        status.view.is_some_and(|present| present.id == view).then_some(place)
     }
 
     /// After a step of the node of a host.

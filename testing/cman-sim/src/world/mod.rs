@@ -36,7 +36,8 @@ use std::{
 
 use crate::{
     checkers::{
-        epochs::Epochs, groups::Groups, messages::Messages, ports::Ports, sleepers::Sleepers,
+        barriers::Barriers, epochs::Epochs, groups::Groups, messages::Messages, ports::Ports,
+        sleepers::Sleepers,
         votes::Votes, work::Work,
     },
     cipher::{Ledger, SimCipher},
@@ -163,6 +164,8 @@ pub struct World {
     pub messages: Messages,
     /// What clients were told of groups.
     pub groups: Groups,
+    /// What clients asked of barriers, and what came of it.
+    pub barriers: Barriers,
     /// What clients were told of ports.
     pub ports: Ports,
     /// What this run reached.
@@ -228,6 +231,7 @@ impl World {
             amending: BTreeSet::new(),
             messages: Messages::default(),
             groups: Groups::default(),
+            barriers: Barriers::default(),
             ports: Ports::default(),
             reach: Reach::default(),
             triggers: Triggers::default(),
