@@ -1,7 +1,7 @@
 //! The way to the engine thread, for everybody else.
 
 use cman_io::waker::Waker;
-use cman_node::{AmendError, Command, CommandError, Event, Status, Stored};
+use cman_node::{AmendError, Command, CommandError, Event, Status, Stored, StreamStats};
 use cman_record::Chunk;
 use cman_types::{Amendment, Instant, NodeId};
 use std::{
@@ -42,6 +42,8 @@ pub(crate) enum Action {
 pub(crate) struct Snapshot {
     pub(crate) at: Instant,
     pub(crate) status: Status,
+    /// How the stream of messages goes; none before the first view.
+    pub(crate) stream: Option<StreamStats>,
     /// The ports that are bound at this node.
     pub(crate) ports: Vec<u8>,
 }

@@ -286,7 +286,8 @@ impl EngineThread {
             }
             Action::Status(answer) => {
                 let (status, ports) = (self.node.status(now), self.node.ports_bound().collect());
-                let _gave_up = answer.send(Snapshot { at: now, status, ports });
+                let stream = self.node.stream_stats();
+                let _gave_up = answer.send(Snapshot { at: now, status, stream, ports });
             }
             Action::Stop => {}
             Action::Stored(stored) => {

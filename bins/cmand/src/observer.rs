@@ -3,6 +3,7 @@
 
 use crate::{
     context::Context,
+    debug,
     health::{MULTICAST_DEAD, Network, RELAYED, no_multicast},
 };
 use cman_io::clock;
@@ -34,6 +35,7 @@ pub(crate) async fn observe(context: Arc<Context>) {
         last = now;
         // An engine that does not answer is seen elsewhere.
         let Ok(snapshot) = context.engine.status().await else { continue };
+        observer.look_at_stream(snapshot.stream);
         // What is on its way to clients goes first.
         if !context.history().has_told(&snapshot.status) {
             continue;
@@ -59,6 +61,8 @@ struct Observer {
     multicast_dead: bool,
     paths: BTreeMap<NodeId, Path>,
     waiting: Waiting,
+    /// How the stream of messages stood at the last look.
+    stream: Option<node::StreamStats>,
 }
 
 /// Why the node may not act, as long as it never could: nobody tells of quorum before there is
@@ -90,7 +94,17 @@ impl Observer {
     /// To whom all is well until it sees otherwise.
     const fn new(group: Option<IpAddr>) -> Self {
         let waiting = Waiting::For { why: String::new(), told: true };
-        Self { group, down_since: None, multicast_dead: false, paths: BTreeMap::new(), waiting }
+        let paths = BTreeMap::new();
+        Self { group, down_since: None, multicast_dead: false, paths, waiting, stream: None }
+    }
+
+    /// Says how the stream of messages goes, to whoever wants such details.
+    fn look_at_stream(&mut self, stream: Option<node::StreamStats>) {
+        if let Some(stats) = stream
+            && self.stream.replace(stats) != Some(stats)
+        {
+            tracing::debug!(target: debug::ORDER, "since the view began: {stats:?}");
+        }
     }
 
     /// Why the node may not act yet, if that is news.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 /// The answer to `Status`.
 pub(crate) fn status(context: &Context, snapshot: &Snapshot) -> StatusReply {
-    let Snapshot { at, status, ports } = snapshot;
+    let Snapshot { at, status, ports, .. } = snapshot;
     let config = &context.config;
     let network = Network::look(context.interface.address, &context.carrier, *at, status);
     let rights = Rights { memory_locked: context.memory_locked, realtime: context.realtime };

@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// The kind of the only operation.
 const WANT: u8 = 1;
 
-/// A version of the configuration.
+/// A version of the configuration (CF-01).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct WantedConfig {
     /// Which; 0 as long as none is wanted.
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(machine.part(), wanted(7, 5));
     }
 
-    /// Section 3 of the page.
+    /// Section 3 of the page, and CF-01.
     #[test]
     fn bytes_are_as_specified() {
         let mut out = VecDeque::new();

@@ -119,8 +119,12 @@ fn answer_all(questions: &Receiver<Action>, status: Option<&cman_node::Status>) 
             }
             Action::Status(answer) => {
                 if let Some(status) = status.cloned() {
-                    let _gone =
-                        answer.send(Snapshot { at: Instant::ZERO, status, ports: vec![0, 11] });
+                    let _gone = answer.send(Snapshot {
+                        at: Instant::ZERO,
+                        status,
+                        stream: None,
+                        ports: vec![0, 11],
+                    });
                 }
             }
             _ => {}

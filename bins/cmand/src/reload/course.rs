@@ -162,6 +162,7 @@ mod tests {
         }
     }
 
+    /// CF-06
     #[test]
     fn a_newer_version_comes_into_force_once() {
         let mut course = course();

@@ -134,7 +134,8 @@ mod tests {
     fn every_other_value_is_compared() {
         let old = config("config_version=\"1\"", "", &THREE);
         let inside = "<cman cluster_id=\"7\" port=\"6809\" keyfile=\"/k\" transport=\"udpu\" \
-                      encryption=\"off\" wait_for_all=\"1\" quorum_dev_poll=\"700\"/><totem token=\"700\"/>";
+                      encryption=\"off\" wait_for_all=\"1\" quorum_dev_poll=\"700\"/>\
+                      <totem token=\"700\"/>";
         let told = differences(&old, &config("config_version=\"1\"", inside, &THREE));
         assert_eq!(
             told.join("; "),

@@ -258,9 +258,16 @@ fn details_come_when_somebody_wants_them() -> Result<()> {
     let node = cluster.node(1)?;
     let words = "client cman_tool speaks version";
     ensure!(!node.log().contains(words), "there are details already");
+    let watcher = Program::start(node, "watcher")?;
+    for (mask, detail) in [("4", "quorate: true; 2 votes"), ("8", words), ("16", "view began")] {
+        node.tool_prints(&["debug", "-d", mask])?;
+        // Something for each: votes change, a client comes, a message goes through the stream.
+        node.tool_prints(&["votes", "-v", "2"])?;
+        let send = ClassicRequest::PortSend { to: None, port: 9, payload: "x".into() };
+        watcher.calls.send(Request::Classic(send))?;
+        cluster.wait_until(detail, SOON, |cluster| Ok(cluster.node(1)?.log().contains(detail)))?;
+    }
     node.tool_prints(&["debug", "-d", "8"])?;
-    node.tool_prints(&["version"])?;
-    cluster.wait_until("details", SOON, |cluster| Ok(cluster.node(1)?.log().contains(words)))?;
     node.tool_prints(&["debug", "-d", "0"])?;
     let before = node.log().matches(words).count();
     node.tool_prints(&["version"])?;
