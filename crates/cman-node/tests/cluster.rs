@@ -9,7 +9,7 @@ use cman_node::{
 };
 use cman_types::{Amendment, Epoch, Incarnation, Instant, NodeId, Salt};
 use core::{net::SocketAddr, time::Duration};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const TOKEN: Duration = Duration::from_secs(2);
 const HOP: Duration = Duration::from_micros(200);
@@ -33,6 +33,8 @@ struct Bus {
     events: Vec<(Instant, u32, Event)>,
     lives: u8,
     size: u32,
+    /// Of the configuration that nodes start with.
+    version: u64,
 }
 
 impl Bus {
@@ -44,6 +46,7 @@ impl Bus {
             events: Vec::new(),
             lives: 0,
             size,
+            version: 1,
         };
         for id in 1..=size {
             bus.start(id);
@@ -62,7 +65,7 @@ impl Bus {
             address: address(id),
             cluster_name: "test".to_owned(),
             cluster_id: 7,
-            config_version: 1,
+            config_version: self.version,
             peers: (1..=self.size).map(peer).collect(),
             expected_votes: self.size,
             two_node: false,
@@ -238,6 +241,43 @@ fn a_restarted_node_is_back_within_a_second() {
         bus.run(Duration::from_secs(3));
         bus.assert_whole(&[1, 2, 3]);
     }
+}
+
+/// CF-03, CF-05, CF-06.
+#[test]
+fn nodes_with_the_old_and_with_the_new_configuration_let_each_other_in() {
+    let mut bus = Bus::new(3);
+    bus.run(Duration::from_secs(10));
+    bus.tell(1, Command::Configure { version: 2 }).unwrap();
+    bus.run(Duration::from_millis(100));
+    let wanted = |event: &Event| matches!(event, Event::ConfigWanted { version: 2 });
+    let told = bus.events.iter().filter(|(_, _, event)| wanted(event)).map(|(_, id, _)| *id);
+    assert_eq!(told.collect::<BTreeSet<_>>(), BTreeSet::from([1, 2, 3]));
+    for (restarted, version) in [(1, 2), (3, 1), (2, 2), (3, 2), (1, 1), (2, 1)] {
+        bus.nodes.remove(&restarted);
+        bus.run(Duration::from_millis(100));
+        bus.version = version;
+        bus.start(restarted);
+        bus.run(Duration::from_secs(5));
+        bus.assert_whole(&[1, 2, 3]);
+    }
+}
+
+/// CF-03, CF-05.
+#[test]
+fn versions_that_nobody_knows_to_be_alike_do_not_meet() {
+    let mut bus = Bus::new(3);
+    bus.run(Duration::from_secs(10));
+    bus.tell(1, Command::WantConfig { version: 2 }).unwrap();
+    bus.run(Duration::from_millis(100));
+    bus.nodes.remove(&3);
+    bus.run(Duration::from_millis(100));
+    bus.version = 2;
+    bus.start(3);
+    bus.run(Duration::from_secs(5));
+    let refused = |event: &Event| matches!(event, Event::Fatal { refusal: Some(_), .. });
+    assert!(bus.events.iter().any(|(_, id, event)| *id == 3 && refused(event)));
+    bus.assert_whole(&[1, 2]);
 }
 
 ///
