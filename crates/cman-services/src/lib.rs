@@ -1,6 +1,7 @@
 //! Replicated services over the ordered stream: what the members of a view keep alike by applying
-//! the same operations in the same order. Specified in `docs/spec/groups.md` and
-//! `docs/spec/ports.md`, whose rules code and tests cite.
+//! the same operations in the same order. Specified in `docs/spec`: `groups.md`,
+//! which is about services in general, too, `ports.md`, `barriers.md`, `fencing.md` and
+//! `configuration.md`, whose rules code and tests cite.
 //!
 //! No I/O, no clock, no chance: the shell hands in views, deliveries and clients' requests and
 //! takes out what is to be multicast and what clients are told.
@@ -20,13 +21,14 @@
 //! | [`ports`] | who has bound which port, and messages to ports |
 //! | [`configuration`] | which version of the configuration is wanted |
 //!
-//! Another service (barriers, votes ...) is one more machine beside these that implements
+//! Another service is one more machine beside these that implements
 //! `service::Service`, one more variant of each type in [`client`], one more field of
 //! `state::State`, and one more arm wherever [`Services`] asks all of them.
 //!
 //! Invariants: (1) members that stayed together since a sync hold the same state after the same
-//! deliveries; (2) whatever a service lists of a node, the node is a member of the view:
-//! [`Services::ghosts`] is empty; (3) a sync that did not come to its end has changed nothing.
+//! deliveries; (2) whatever groups, ports and barriers list of a node, the node is a member of the
+//! view: [`Services::ghosts`] is empty; (3) a sync that did not come to its end has changed
+//! nothing.
 //!
 //! ```
 //! use cman_services::{GroupName, GroupRequest, Out, Services, Session, ViewInfo};

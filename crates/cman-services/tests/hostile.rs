@@ -5,8 +5,10 @@
 mod cluster;
 
 use bytes::Bytes;
-use cluster::{Cluster, process};
-use cman_services::{GroupRequest, Out, Services, Session};
+use cluster::{Cluster, node_id, process};
+use cman_services::{
+    BarrierName, BarrierOptions, BarrierRequest, FenceRequest, GroupRequest, Out, Services, Session,
+};
 use cman_types::{Instant, Prng};
 use proptest::{collection::vec, prelude::*};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,12 +19,22 @@ fn with_members(syncing: bool) -> Cluster {
     for id in 1..=3 {
         cluster.join(id, 1, "g", 100).unwrap();
     }
+    // Two more than there will be.
+    register_and_wait(&mut cluster, 1, 3);
     cluster.run();
     if syncing {
         cluster.view(&[3]);
         cluster.view(&[1, 2, 3]);
     }
     cluster
+}
+
+fn register_and_wait(cluster: &mut Cluster, id: u32, nodes: u32) {
+    let name = BarrierName::new(b"b").unwrap();
+    let options = BarrierOptions::default();
+    let register = BarrierRequest::Register { name: name.clone(), nodes, options };
+    cluster.ask_other(id, 2, register).unwrap();
+    cluster.ask_other(id, 2, BarrierRequest::Wait { name }).unwrap();
 }
 
 fn deliver_garbage(cluster: &mut Cluster, bytes: Vec<u8>) {
@@ -39,6 +51,14 @@ fn check(cluster: &mut Cluster) {
         while services.poll().is_some() {}
         assert_eq!(services.ghosts().count(), 0);
     }
+    // Nobody took the claim of 1, or made it pass.
+    let claims = |id| cluster.nodes[&id].services.barriers().collect::<Vec<_>>();
+    assert_eq!(claims(1), claims(2));
+    let one = node_id(1);
+    let kept = claims(1).iter().any(|(name, node, _)| name.as_bytes() == b"b" && *node == one);
+    assert!(kept, "{:?}", claims(1));
+    let fenced = |id| cluster.nodes[&id].services.all_fenced().collect::<Vec<_>>();
+    assert_eq!(fenced(1), fenced(2));
     let members = cluster.members(1, "g");
     assert_eq!(members, cluster.members(2, "g"));
     assert!(members.starts_with(&[process(1, 100), process(2, 100)]), "{members:?}");
@@ -51,12 +71,15 @@ fn honest() -> Vec<Bytes> {
     cluster.say(3, 2, "h", "text").unwrap();
     cluster.leave(3, 2, "h").unwrap();
     cluster.close(3, 1);
+    register_and_wait(&mut cluster, 3, 3);
+    let agent = Bytes::from_static(b"agent");
+    cluster.ask_other(3, 2, FenceRequest::Note { node: node_id(2), at: 1, agent }).unwrap();
     cluster.node(3).queue.iter().cloned().collect()
 }
 
 proptest! {
     #[test]
-    fn any_bytes(syncing: bool, first in 0u8..4, messages in vec(vec(any::<u8>(), 0..80), 1..20)) {
+    fn any_bytes(syncing: bool, first in 0u8..6, messages in vec(vec(any::<u8>(), 0..80), 1..20)) {
         let mut cluster = with_members(syncing);
         for message in messages {
             deliver_garbage(&mut cluster, message.clone());
