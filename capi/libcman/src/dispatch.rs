@@ -23,7 +23,7 @@ pub(crate) fn dispatch(
         events: flags & dispatch::IGNORE_EVENT != 0,
     };
     loop {
-        match handle.inbox().take(ignore)? {
+        match handle.take(ignore)? {
             Some(taken) => {
                 let size = deliver(handle, known_as, taken);
                 if !all {
@@ -35,7 +35,7 @@ pub(crate) fn dispatch(
                 }
             }
             None if flags & dispatch::BLOCKING == 0 => return Ok(0),
-            None => match handle.inbox().wait() {
+            None => match handle.wait() {
                 Ok(()) => {}
                 Err(Errno::INTR) => return Ok(0),
                 Err(_) => return Err(Errno::HOSTDOWN),

@@ -2,7 +2,7 @@
 
 use crate::{
     errno::{self, Call},
-    inbox::Inbox,
+    inbox::{Ignore, Inbox, Taken},
     notification::Callbacks,
 };
 use cman_client::{
@@ -139,9 +139,19 @@ impl Handle {
         self.calls.daemon().session.map(|session| session.node).ok_or(Errno::HOSTDOWN)
     }
 
-    /// Messages that wait.
-    pub(crate) const fn inbox(&self) -> &Inbox {
-        &self.inbox
+    /// The oldest message that waits and is not ignored.
+    pub(crate) fn take(&self, ignore: Ignore) -> Result<Option<Taken>, Errno> {
+        let taken = self.inbox.take(ignore);
+        if taken == Err(Errno::HOSTDOWN) {
+            // A daemon closes one connection after the other, and nothing may seem to work between.
+            self.calls.close();
+        }
+        taken
+    }
+
+    /// Waits until something arrives, or the daemon is gone.
+    pub(crate) fn wait(&self) -> Result<(), Errno> {
+        self.inbox.wait()
     }
 
     /// What the program waits with.

@@ -23,7 +23,7 @@ static void nodes(void)
     CHECK(count == 3);
     for (i = 0; i < 3; i++) {
         struct sockaddr_in address;
-        char name[8], text[INET_ADDRSTRLEN], expected[32];
+        char name[16], text[INET_ADDRSTRLEN], expected[32];
 
         snprintf(name, sizeof(name), "n%d", i + 1);
         CHECK(list[i].cn_nodeid == i + 1);

@@ -205,13 +205,6 @@ impl Running {
         }
     }
 
-    /// Waits until it has failed, and returns what it complained of.
-    pub fn fail(mut self, bound: Duration) -> Result<String> {
-        let status = self.wait(bound)?;
-        ensure!(!status.success(), "{} was not to succeed", self.what);
-        Ok(self.complaint())
-    }
-
     /// Waits until it has ended well, and returns what else it printed.
     pub fn finish(mut self, bound: Duration) -> Result<String> {
         let status = self.wait(bound)?;

@@ -71,21 +71,12 @@ fn a_deaf_client_is_cut_off_alone() -> Result<()> {
     let _turn = turn::shared()?;
     let cluster = formed(1)?;
     let node = cluster.node(1)?;
-    let chat = Program::compile(&cluster, "examples/chat", Watched::No)?;
-    let watcher = Program::compile(&cluster, "examples/node_watcher", Watched::No)?;
-    let mut deaf = chat.start(node, &[])?;
-    deaf.type_in("hello\n")?;
-    deaf.wait_for("n1: hello")?;
-    let mut watching = watcher.start(node, &[])?;
-    watching.wait_for("nodes:")?;
-    let pid = deaf.pid().context("no such process")?;
-    kill_process(pid, Signal::STOP)?;
+    let deaf = Program::compile(&cluster, "tests/deaf", Watched::No)?;
+    let mut deaf = deaf.start(node, &["200"])?;
+    deaf.wait_for("ready")?;
     let flood = Program::compile(&cluster, "tests/flood", Watched::No)?;
     flood.succeeds(node, &["200", FLOOD], BOUND)?;
-    kill_process(pid, Signal::CONT)?;
-    let complaint = deaf.fail(BOUND)?;
-    ensure!(complaint.contains("the cluster is gone"), "it was not let go: {complaint:?}");
     at_first(&cluster, Watched::No, "data", &[])?;
-    drop(watching);
-    Ok(())
+    kill_process(deaf.pid().context("no such process")?, Signal::CONT)?;
+    deaf.finish(BOUND).map(drop)
 }
