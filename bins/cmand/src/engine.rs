@@ -52,7 +52,7 @@ pub(crate) struct Snapshot {
 #[derive(Debug)]
 pub(crate) enum Report {
     /// Something happened at this wall clock (nanoseconds since 1970) and boot time.
-    Event { wall_ns: u64, at: Instant, event: Event },
+    Event { wall_ns: u64, at: Instant, event: Box<Event> },
     /// Reports were lost because nobody took them.
     Lost,
 }

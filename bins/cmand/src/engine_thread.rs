@@ -375,6 +375,7 @@ impl EngineThread {
 
     fn report(&mut self, event: Event) {
         let wall_ns = u64::try_from(clock::wall().as_nanos()).unwrap_or(u64::MAX);
+        let event = Box::new(event);
         self.desk.report(Report::Event { wall_ns, at: clock::now(), event });
     }
 

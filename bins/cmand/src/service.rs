@@ -187,7 +187,7 @@ impl Service {
         for message in messages {
             self.context.publish(message);
         }
-        if let Event::ConfigWanted { version } = event {
+        if let Event::ConfigWanted { version } = *event {
             self.context.reload.want(version);
         }
         self.context.listeners.hear(&event, self.context.lease_is_good());
