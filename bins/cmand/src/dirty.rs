@@ -78,10 +78,11 @@ impl Mark {
     /// The node has left in good order. The mark goes if its state did.
     pub(crate) fn has_left(&self) {
         let state = *self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.set && state.let_go {
-            if let Err(error) = remove(&self.path) {
-                tracing::warn!("{error}");
-            }
+        if state.set
+            && state.let_go
+            && let Err(error) = remove(&self.path)
+        {
+            tracing::warn!("{error}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! Ports, rule by rule.
-#![expect(clippy::unwrap_used, reason = "a test fails by panic")]
+#![expect(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test fails by panic")]
 
 mod cluster;
 
