@@ -6,7 +6,7 @@ use crate::constants::{
 };
 use crate::layouts::ADDRESS_ROOM;
 use cman_client::ipc::classic::{barrier, debug};
-use std::ffi::c_int;
+use std::{collections::BTreeSet, ffi::c_int, fs, path::Path};
 
 const HEADER: &str = include_str!("../../include/libcman.h");
 
@@ -85,4 +85,48 @@ fn lengths_agree() {
     for (name, length) in table {
         assert_eq!(usize::try_from(in_header(name)).unwrap(), length, "{name}");
     }
+}
+
+/// The names that the library exports.
+fn exported() -> BTreeSet<String> {
+    let map = include_str!("../../libcman.map");
+    let names = map.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    names.filter(|name| name.starts_with("cman_")).map(str::to_owned).collect()
+}
+
+/// Everything in the files of this directory, relative to the crate, whose names end like this.
+fn texts(directory: &str, ending: &str) -> Vec<String> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.to_str().unwrap().ends_with(ending));
+    files.map(|path| fs::read_to_string(path).unwrap()).collect()
+}
+
+#[test]
+fn the_header_declares_what_is_exported() {
+    assert_eq!(exported().len(), 45);
+    for name in exported() {
+        let declarations = HEADER.matches(&format!(" {name}(")).count();
+        assert!(declarations >= 1, "{name}");
+    }
+}
+
+#[test]
+fn every_function_has_a_manual_page_and_a_test() {
+    let manual = texts("../../docs/manual", ".3.md");
+    let tests = texts("tests", ".c");
+    let named = |page: &String| {
+        let names = page.lines().skip_while(|line| *line != "## NAME").nth(2).unwrap_or_default();
+        let names = names.split(" - ").next().unwrap_or_default();
+        names.split(", ").map(str::to_owned).collect::<Vec<_>>()
+    };
+    let named: BTreeSet<_> = manual.iter().flat_map(named).collect();
+    for name in exported() {
+        assert!(named.contains(&name), "{name} is in the NAME of no page of docs/manual");
+        let call = format!("{name}(");
+        // Each test of handles calls everything with a handle that is none; that is not enough.
+        let calls: usize = tests.iter().map(|text| text.matches(&call).count()).sum();
+        assert!(calls >= 2, "{name} has no test in capi/libcman/tests");
+    }
+    assert_eq!(named.difference(&exported()).collect::<Vec<_>>(), ["libcman"]);
 }
