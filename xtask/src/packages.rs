@@ -11,8 +11,14 @@ pub(crate) type Need = (&'static str, &'static str);
 pub(crate) const LAB: &[Need] = &[("ip", "iproute2"), ("nft", "nftables")];
 
 /// What the end-to-end tests need.
-pub(crate) const END_TO_END: &[Need] =
-    &[("ip", "iproute2"), ("nft", "nftables"), ("ping", "iputils-ping")];
+pub(crate) const END_TO_END: &[Need] = &[
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("ping", "iputils-ping"),
+    ("cc", "gcc"),
+    ("g++", "g++"),
+    ("valgrind", "valgrind"),
+];
 
 /// Installs what is missing, if this is root on a Debian machine; otherwise says what to do.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {

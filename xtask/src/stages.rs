@@ -1,10 +1,12 @@
 //! `test`: the stages, in the order CI runs them.
 
 use crate::{
-    model, packages,
+    capi, model, packages,
     repository::{self, cargo},
     runner::{Counting, Runner},
-    simulation, tidy,
+    simulation,
+    tally::Tally,
+    tidy,
 };
 use anyhow::Result;
 use std::{
@@ -119,11 +121,15 @@ fn end_to_end(runner: &mut Runner) -> Result<()> {
     let others = ["--package", "cman_tool", "--package", "cman_bench", "--package", "cman-sim"];
     let programs = [&programs[..], &others].concat();
     runner.command("programs under test", Counting::One, with(&programs))?;
+    runner.stage("C libraries", "cargo xtask capi", || {
+        capi::build().map(|_| Tally { passed: 1, failed: 0 })
+    })?;
     let mut tests = test_runner(&["--package", "cman-e2e"]);
     // Known to both test runners, unlike the option, which each wants in another place.
     tests.env("NEXTEST_TEST_THREADS", END_TO_END_THREADS);
     tests.env("RUST_TEST_THREADS", END_TO_END_THREADS);
     tests.env("CMAN_BIN_DIR", repository::target().join("sim"));
+    tests.env("CMAN_CAPI_DIR", repository::target().join("capi"));
     if nextest() {
         // Many measure, on machines that others use as well: once may be chance, and is shown as
         // flaky. Twice is not.

@@ -10,7 +10,10 @@
 
 mod check;
 
-use crate::repository::{self, cargo};
+use crate::{
+    packages,
+    repository::{self, cargo},
+};
 use anyhow::{Context, Result, ensure};
 use cman_e2e::command::run as run_command;
 use std::{
@@ -19,35 +22,40 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What building them needs.
+const NEEDS: &[packages::Need] =
+    &[("cc", "gcc"), ("g++", "g++"), ("nm", "binutils"), ("readelf", "binutils")];
+
 /// The profile that C libraries are built with.
 const PROFILE: &str = "c-library";
 
 /// A C library.
 #[derive(Debug)]
-struct Library {
+pub(crate) struct Library {
     /// The crate, and its directory in `capi`.
-    package: &'static str,
+    pub(crate) package: &'static str,
     /// What is left of its name for `-l`.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// The numbers of the interfaces that it serves, the one that new programs get first.
-    versions: &'static [u32],
+    pub(crate) versions: &'static [u32],
 }
 
 /// All of them.
-const LIBRARIES: &[Library] = &[Library { package: "libcman", name: "cman", versions: &[3, 2] }];
+pub(crate) const LIBRARIES: &[Library] =
+    &[Library { package: "libcman", name: "cman", versions: &[3, 2] }];
 
 impl Library {
-    fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         repository::root().join("capi").join(self.package)
     }
 
     /// The name without a version, for the linker.
-    fn link_name(&self) -> String {
+    pub(crate) fn link_name(&self) -> String {
         format!("lib{}.so", self.name)
     }
 
     /// The names that programs ask for.
-    fn sonames(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn sonames(&self) -> impl Iterator<Item = String> {
         self.versions.iter().map(|version| format!("{}.{version}", self.link_name()))
     }
 
@@ -69,6 +77,7 @@ pub(crate) fn run() -> Result<()> {
 
 /// Builds and checks all of them. Returns where they are.
 pub(crate) fn build() -> Result<PathBuf> {
+    packages::ensure(NEEDS)?;
     let target = repository::target().join("capi");
     for library in LIBRARIES {
         build_archive(library)?;
@@ -111,7 +120,7 @@ fn build_library(library: &Library, target: &Path) -> Result<()> {
 }
 
 /// What `pkg-config` reads, for a library that is installed below a prefix.
-fn package_config(library: &Library, prefix: &str, lib: &str) -> Result<String> {
+pub(crate) fn package_config(library: &Library, prefix: &str, lib: &str) -> Result<String> {
     let template = library.directory().join(format!("{}.pc.in", library.package));
     let template = fs::read_to_string(&template)
         .with_context(|| format!("cannot read {}", template.display()))?;

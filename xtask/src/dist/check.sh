@@ -18,11 +18,21 @@ cman_tool status
 cman_tool nodes
 cman_tool leave --wait --timeout 20
 
+# Programs find both generations of the library, and sources what they are built with.
+library=$(ldconfig -p | sed -n 's/.*libcman\.so\.3 .*=> //p')
+test -n "$library"
+ldconfig -p | grep -q 'libcman\.so\.2 '
+test "$(readlink "${library%.3}")" = libcman.so.3
+test -e /usr/include/libcman.h
+grep -q '^Cflags: -I' "$(dirname "$library")/pkgconfig/libcman.pc"
+test -e /usr/share/man/man3/cman_get_fd.3.gz || test ! -d /usr/share/man
+
 # What the administrator made stays when the package is removed, and goes with a purge only where
 # the package owns it.
 dpkg --remove cman
 test -e /etc/cluster/cluster.conf
 test ! -e /usr/sbin/cmand
+test ! -e "$library"
 dpkg --purge cman
 test ! -e /var/lib/cman
 test ! -e /run/cman

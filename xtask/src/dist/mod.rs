@@ -6,6 +6,7 @@
 //!
 //! | module | what |
 //! |---|---|
+//! | [`library`] | the C libraries in the package |
 //! | [`fresh`] | a fresh system in a directory |
 //! | [`check`] | installs the package in a fresh system and runs it there |
 //! | [`boot`] | boots a fresh system in which the package is installed |
@@ -13,6 +14,7 @@
 mod boot;
 mod check;
 mod fresh;
+mod library;
 
 use crate::{packages, repository};
 use anyhow::{Context, Result, bail, ensure};
@@ -50,6 +52,7 @@ const SCRIPTS: &[&str] = &["preinst", "postinst", "prerm", "postrm"];
 /// What building the package needs.
 const NEEDS: &[packages::Need] = &[
     ("dpkg-deb", "dpkg"),
+    ("cc", "gcc"),
     ("dpkg-shlibdeps", "dpkg-dev"),
     ("gzip", "gzip"),
     ("lowdown", "lowdown"),
@@ -92,8 +95,9 @@ fn build() -> Result<PathBuf> {
         fs::remove_dir_all(&tree).with_context(|| format!("cannot clear {}", tree.display()))?;
     }
     fill(&tree)?;
+    let libraries = library::fill(&tree)?;
     write_manual(&tree)?;
-    write_control(&tree, &base, version, &architecture)?;
+    write_control(&tree, &base, version, &architecture, &libraries)?;
     let package = base.join(format!("{name}.deb"));
     let (from, to) = (text_of(&tree)?, text_of(&package)?);
     run_command("dpkg-deb", &["--root-owner-group", "--build", from, to])?;
@@ -149,14 +153,18 @@ fn write_manual(tree: &Path) -> Result<()> {
     for entry in fs::read_dir(&directory).with_context(|| format!("no manual in {MANUAL}"))? {
         let path = entry?.path();
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Some((page, section)) = page_of(&file) else { continue };
+        let Some((page, number)) = page_of(&file) else { continue };
         let text = fs::read_to_string(&path)?;
-        let target = tree.join(format!("usr/share/man/man{section}/{page}.{section}"));
+        let target = tree.join(format!("usr/share/man/man{number}/{page}.{number}"));
         fs::create_dir_all(target.parent().unwrap_or(tree))?;
-        let (title, section) = (format!("title={page}"), format!("section={section}"));
+        let (title, section) = (format!("title={page}"), format!("section={number}"));
         let flags = ["-s", "-T", "man", "-M", &title, "-M", &section, "-o"];
         run_with_input("lowdown", &[&flags[..], &[text_of(&target)?]].concat(), &as_page(&text))?;
         compress(&target)?;
+        let directory = target.parent().unwrap_or(tree);
+        for name in library::names_of_page(page, &text) {
+            library::write_reference(directory, name, page, number)?;
+        }
     }
     Ok(())
 }
@@ -185,9 +193,16 @@ fn as_page(text: &str) -> String {
     page
 }
 
-fn write_control(tree: &Path, base: &Path, version: &str, architecture: &str) -> Result<()> {
+fn write_control(
+    tree: &Path,
+    base: &Path,
+    version: &str,
+    architecture: &str,
+    libraries: &[PathBuf],
+) -> Result<()> {
     let control = tree.join("DEBIAN");
     fs::create_dir_all(&control)?;
+    library::write_control(&control)?;
     let template = repository::root().join(CONTROL).join("control");
     let template = fs::read_to_string(&template)
         .with_context(|| format!("cannot read {}", template.display()))?;
@@ -196,7 +211,7 @@ fn write_control(tree: &Path, base: &Path, version: &str, architecture: &str) ->
     let filled = template
         .replace("@VERSION@", version)
         .replace("@ARCHITECTURE@", architecture)
-        .replace("@DEPENDS@", &depends(tree, base)?)
+        .replace("@DEPENDS@", &depends(tree, base, libraries)?)
         .replace("@SIZE@", &kilobytes);
     let field = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase());
     if let Some(unknown) = filled.split('@').find(field) {
@@ -213,7 +228,7 @@ fn write_control(tree: &Path, base: &Path, version: &str, architecture: &str) ->
 }
 
 /// The packages that bring the shared libraries the programs need.
-fn depends(tree: &Path, base: &Path) -> Result<String> {
+fn depends(tree: &Path, base: &Path, libraries: &[PathBuf]) -> Result<String> {
     // The tool insists on being run in a source package.
     let fake = base.join("shlibdeps");
     fs::create_dir_all(fake.join("debian"))?;
@@ -224,6 +239,9 @@ fn depends(tree: &Path, base: &Path) -> Result<String> {
         if !from.contains(['/', '.']) {
             command.arg(format!("-e{}", tree.join(to).display()));
         }
+    }
+    for library in libraries {
+        command.arg(format!("-e{}", library.display()));
     }
     let output = command.output().context("cannot run dpkg-shlibdeps")?;
     let printed = String::from_utf8_lossy(&output.stdout);
