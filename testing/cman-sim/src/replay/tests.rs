@@ -7,7 +7,7 @@ use cman_node::{
     WIRE_VERSIONS,
 };
 use cman_record::{Recorder, Witness, recorder::append_check};
-use cman_types::{Epoch, GroupName, Incarnation, NodeId, Salt};
+use cman_types::{Amendment, Epoch, GroupName, Incarnation, NodeId, Salt};
 use core::time::Duration;
 
 const STEP: Duration = Duration::from_millis(5);
@@ -158,6 +158,7 @@ fn recording(outputs: bool) -> Vec<u8> {
     pair.record(&Record::Stored(stored));
     pair.nodes[0].handle_stored(pair.now, stored);
     pair.command(Command::Kill { node: NodeId::new(9).unwrap() });
+    votes_are_changed(&mut pair);
     pair.ask(GroupRequest::Leave { group });
     pair.record(&Record::Close(Session(1)));
     pair.nodes[0].close_session(pair.now, Session(1));
@@ -171,6 +172,18 @@ fn recording(outputs: bool) -> Vec<u8> {
     pair.run(40);
     pair.recorder.lock().unwrap().finish(pair.now);
     pair.bytes()
+}
+
+/// Votes, a quorum device, and one that is not polled any more.
+fn votes_are_changed(pair: &mut Pair) {
+    let node = NodeId::new(1).unwrap();
+    pair.command(Command::Amend { ticket: 1, amendment: Amendment::Votes { node, votes: 2 } });
+    pair.command(Command::Amend { ticket: 2, amendment: Amendment::Expected { votes: 0 } });
+    pair.command(Command::DeviceRegister { name: b"disk".to_vec(), votes: 1 });
+    pair.command(Command::DevicePoll { available: true });
+    pair.run(20);
+    pair.command(Command::DevicePoll { available: false });
+    pair.command(Command::DeviceUnregister);
 }
 
 /// The recording with one record changed, and sound checks.
@@ -225,8 +238,8 @@ fn each_kind_of_record_is_in_the_test() {
     while let Some(entry) = reader.next().unwrap() {
         kinds.insert(kind(&entry.record));
     }
-    let expected = "Answer Close Command Datagram Drained End Event Join Message Opened Part \
-                    Sealed Send Setup Stored Timeout Transmit Turn";
+    let expected = "Answer Asks Close Command Datagram Drained End Event Message Opened Sealed \
+                    Setup Stored Timeout Transmit Turn";
     assert_eq!(kinds.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 

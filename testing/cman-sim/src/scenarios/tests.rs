@@ -48,6 +48,7 @@ groups! {
     loads: "join-storm" | "laggard" | "full-" | "partial-";
     quorum: "lease-" | "forgotten-" | "short-" | "slow-" | "dead-between" | "two-hubs" | "deputy-"
         | "queued-" | "two-node" | "wait-for-all";
+    votes: "expected-" | "votes-" | "more-votes-" | "quorum-device";
 }
 
 #[test]
