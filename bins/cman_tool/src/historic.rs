@@ -31,9 +31,11 @@ pub(crate) struct Historic {
     /// Take no real-time priority
     #[arg(short = 'P', long)]
     no_realtime: bool,
-    #[arg(short = 'v', hide = true, value_name = "VOTES")]
+    /// Once a member, change the votes of this node
+    #[arg(short = 'v', long, value_name = "VOTES")]
     votes: Option<String>,
-    #[arg(short = 'e', hide = true, value_name = "VOTES")]
+    /// Once a member, change the votes that are expected in all
+    #[arg(short = 'e', long, value_name = "VOTES")]
     expected_votes: Option<String>,
     #[arg(short = 'C', hide = true, value_name = "MODULES")]
     config_modules: Option<String>,
@@ -63,16 +65,6 @@ impl Historic {
                 "The configuration is cluster.conf, which --config FILE can name; leave -C out.",
             ));
         }
-        let votes = [
-            (self.votes.is_some(), 'v', r#"votes="..." in this node's <clusternode>"#),
-            (self.expected_votes.is_some(), 'e', r#"expected_votes="..." in <cman>"#),
-        ];
-        if let Some((_, letter, what)) = votes.iter().find(|(given, ..)| *given) {
-            return Err(Failure::failed(
-                format!("`cman_tool join` has no option -{letter}."),
-                format!("Write {what} into cluster.conf, which --config FILE can name."),
-            ));
-        }
         Ok(())
     }
 
@@ -84,6 +76,8 @@ impl Historic {
             ("--override-name", &self.override_name),
             ("--node-id", &self.node_id),
             ("--cluster", &self.cluster),
+            ("--votes", &self.votes),
+            ("--expected-votes", &self.expected_votes),
         ];
         let values = values.into_iter().filter_map(|(option, value)| {
             // In one word: a value may begin with a dash.
@@ -96,7 +90,7 @@ impl Historic {
 }
 
 /// Options that take a value, in any verb: what follows one of them is no verb.
-const WITH_VALUE: [&str; 29] = [
+const WITH_VALUE: [&str; 30] = [
     "-C",
     "-F",
     "-N",
@@ -114,6 +108,7 @@ const WITH_VALUE: [&str; 29] = [
     "--config",
     "--debug",
     "--expected",
+    "--expected-votes",
     "--format",
     "--keyfile",
     "--multicast",
@@ -223,7 +218,8 @@ mod tests {
 
     #[test]
     fn what_replaces_the_configuration_goes_to_the_daemon() {
-        let join = joined("-m 239.1.2.3 -2 -p 6809 -o n1-heart -N 7 -c beta -P -A -C xmlconfig");
+        let join =
+            joined("-m 239.1.2.3 -2 -p 6809 -o n1-heart -N 7 -c beta -P -A -C xmlconfig -v 2 -e 3");
         join.historic.check().unwrap();
         assert_eq!(
             join.historic.daemon_options(),
@@ -233,6 +229,8 @@ mod tests {
                 "--override-name=n1-heart",
                 "--node-id=7",
                 "--cluster=beta",
+                "--votes=2",
+                "--expected-votes=3",
                 "--two-node",
                 "--no-realtime",
             ]

@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::instead::Instead;
+use crate::instead::{Asked, Instead};
 use clap::{Parser, ValueEnum};
 use cman_ipc::paths::{RUN_DIR, RUN_DIR_ENV};
 use std::{io, path::PathBuf};
@@ -57,6 +57,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) instead: Instead,
+
+    #[command(flatten)]
+    pub(crate) asked: Asked,
 
     /// Set by a `cmand` that started this one to go on without it: says on stdout when it is
     /// ready, then lets go of the terminal.

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use cman_config::{Config, NodeConfig};
 use cman_io::{clock, interface::Interface, lease_page::LeaseWriter};
 use cman_ipc::{Event, EventMessage, Message, encode};
+use cman_types::Amendment;
 use std::{
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     pub(crate) reload: Reload,
     pub(crate) me: NodeConfig,
+    /// What this start asks of the cluster.
+    pub(crate) asked: Vec<Amendment>,
     pub(crate) interface: Interface,
     pub(crate) group: Option<IpAddr>,
     pub(crate) memory_locked: bool,

@@ -152,6 +152,7 @@ fn start(
         mark,
         config,
         reload: Reload::new(&args.config, file),
+        asked: args.asked.amendments(me.id),
         me,
         interface,
         group,

@@ -50,7 +50,6 @@ pub(crate) struct Snapshot {
 
 /// What the engine thread tells the service thread.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "all but very few of them are events")]
 pub(crate) enum Report {
     /// Something happened at this wall clock (nanoseconds since 1970) and boot time.
     Event { wall_ns: u64, at: Instant, event: Box<Event> },

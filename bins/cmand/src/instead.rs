@@ -1,9 +1,10 @@
 //! What this node is told instead of its file: options, and the environment that `cman_tool` of
-//! 2009 passed on.
+//! 2009 passed on. Votes are asked of the cluster when this node is a member, since all must count
+//! the same.
 
 use clap::{Args, builder::BoolishValueParser, value_parser};
 use cman_config::Overrides;
-use cman_types::NodeId;
+use cman_types::{Amendment, NodeId};
 use std::net::IpAddr;
 
 /// Options that replace values of the configuration at this node only.
@@ -15,7 +16,8 @@ pub(crate) struct Instead {
     cluster: Option<String>,
 
     /// The port; data takes the one below.
-    #[arg(long, value_name = "PORT", env = "CMAN_IP_PORT", value_parser = value_parser!(u16).range(2..))]
+    #[arg(long, value_name = "PORT", env = "CMAN_IP_PORT")]
+    #[arg(value_parser = value_parser!(u16).range(2..))]
     port: Option<u16>,
 
     /// The multicast address.
@@ -33,6 +35,31 @@ pub(crate) struct Instead {
     /// What this node is called, and where its address is looked up.
     #[arg(long, value_name = "NODENAME")]
     override_name: Option<String>,
+}
+
+/// What is asked of the cluster once this node is a member.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Asked of the cluster once this node is a member")]
+pub(crate) struct Asked {
+    /// The votes of this node.
+    #[arg(long, value_name = "VOTES", env = "CMAN_VOTES")]
+    #[arg(value_parser = value_parser!(u32).range(1..))]
+    votes: Option<u32>,
+
+    /// The votes that are expected in all.
+    #[arg(long, value_name = "VOTES", env = "CMAN_EXPECTEDVOTES")]
+    #[arg(value_parser = value_parser!(u32).range(1..))]
+    expected_votes: Option<u32>,
+}
+
+impl Asked {
+    /// As changes of votes, for the node `me`. What is expected comes last, because it follows the
+    /// votes of nodes.
+    pub(crate) fn amendments(&self, me: NodeId) -> Vec<Amendment> {
+        let own = self.votes.map(|votes| Amendment::Votes { node: me, votes });
+        let expected = self.expected_votes.map(|votes| Amendment::Expected { votes });
+        own.into_iter().chain(expected).collect()
+    }
 }
 
 fn node_id(text: &str) -> Result<NodeId, String> {
@@ -93,8 +120,26 @@ mod tests {
     }
 
     #[test]
+    fn votes_become_changes_of_votes() {
+        let all = All::try_parse_from(["cmand", "--votes=3", "--expected-votes=5"]).unwrap();
+        let me = NodeId::new(7).unwrap();
+        let (own, expected) =
+            (Amendment::Votes { node: me, votes: 3 }, Amendment::Expected { votes: 5 });
+        assert_eq!(all.asked.amendments(me), [own, expected]);
+        let all = All::try_parse_from(["cmand"]).unwrap();
+        assert!(all.asked.amendments(me).is_empty());
+    }
+
+    #[test]
     fn what_makes_no_sense_is_wrong_usage() {
-        for wrong in ["--port=1", "--port=65536", "--multicast=n1", "--node-id=0"] {
+        for wrong in [
+            "--votes=0",
+            "--expected-votes=x",
+            "--port=1",
+            "--port=65536",
+            "--multicast=n1",
+            "--node-id=0",
+        ] {
             assert!(parsed(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -17,8 +17,8 @@
 //!
 //! A panic anywhere ends them all ([`panics`]).
 //!
-//! The start: [`args`] with [`instead`], then [`detach`] or [`daemon`], which takes what [`startup`]
-//! finds, and [`pipe`] for those who wait for it as in 2009.
+//! The start: [`args`] with [`instead`], then [`detach`] or [`daemon`], which takes what
+//! [`startup`] finds, and [`pipe`] for those who wait for it as in 2009.
 #![forbid(unsafe_code)]
 
 mod answer;

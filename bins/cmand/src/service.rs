@@ -11,6 +11,7 @@ use crate::{
     places::Places,
     reload, shutdown,
     systemd::Systemd,
+    voting,
 };
 use cman_io::clock;
 use cman_ipc::{
@@ -135,6 +136,7 @@ impl Service {
         let observer = tokio::spawn(observer::observe(self.context.clone()));
         let votes = tokio::spawn(shutdown::watch(self.context.clone()));
         let reload = tokio::spawn(reload::watch(self.context.clone()));
+        let asked = tokio::spawn(voting::ask_at_start(self.context.clone()));
         let outcome = loop {
             tokio::select! {
                 biased;
@@ -155,6 +157,7 @@ impl Service {
         observer.abort();
         votes.abort();
         reload.abort();
+        asked.abort();
         self.pass_on(outbox.take());
         self.farewell(&outcome).await;
         outcome

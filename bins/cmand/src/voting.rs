@@ -3,6 +3,7 @@
 use crate::{
     answer::{no_answer, refused},
     context::Context,
+    engine::AskError,
 };
 use cman_ipc::{
     ClassicRequest, ErrorCode, Reply,
@@ -10,6 +11,11 @@ use cman_ipc::{
 };
 use cman_node::{AmendError, Command, CommandError, DeviceError};
 use cman_types::Amendment;
+use std::{sync::Arc, time::Duration};
+use tokio::time::sleep;
+
+/// How long a node that has just started waits before it asks again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// The reply to a request about votes; none if it is about something else. Votes are in force on
 /// this node when the reply says that they are changed.
@@ -54,6 +60,47 @@ async fn amend(context: &Context, amendment: Amendment) -> Reply {
         Ok(Err(error)) => amend_error(error),
         Err(error) => Reply::Error(no_answer(error)),
     }
+}
+
+/// Asks for what the start of this node asked for, until each is done or refused for good. What
+/// stands behind something that is still to come is asked again after it: what is expected follows
+/// the votes of nodes.
+pub(crate) async fn ask_at_start(context: Arc<Context>) {
+    let mut left = context.asked.as_slice();
+    loop {
+        let mut first = None;
+        for (at, &amendment) in left.iter().enumerate() {
+            if !ask_once(&context, amendment, first.is_some()).await {
+                first.get_or_insert(at);
+            }
+        }
+        let Some(first) = first else { return };
+        left = left.get(first..).unwrap_or_default();
+        sleep(ASK_AGAIN_AFTER).await;
+    }
+}
+
+/// Asks once; whether that is all. While something else is to come first, no refusal is for good.
+async fn ask_once(context: &Context, amendment: Amendment, early: bool) -> bool {
+    let words = in_words(amendment);
+    match context.engine.amend(amendment).await {
+        Ok(Ok(())) => tracing::info!("as asked at the start of this node: {words}"),
+        Ok(Err(error)) if early || is_for_now(&error) => {
+            tracing::debug!("asked at the start of this node, not done yet: {words}: {error}");
+            return false;
+        }
+        Ok(Err(error)) => {
+            tracing::warn!("asked at the start of this node, and refused: {words}: {error}");
+        }
+        Err(AskError::Ended) => {}
+        Err(AskError::Busy | AskError::Stalled) => return false,
+    }
+    true
+}
+
+/// Whether a node that has just started may find it otherwise later.
+const fn is_for_now(error: &AmendError) -> bool {
+    matches!(error, AmendError::NoView | AmendError::NotMember(_) | AmendError::NotQuorate)
 }
 
 fn in_words(amendment: Amendment) -> String {

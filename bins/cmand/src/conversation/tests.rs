@@ -65,6 +65,7 @@ impl Lab {
             mark: Mark::check(dir.path(), false).unwrap(),
             config,
             me,
+            asked: Vec::new(),
             interface: Interface {
                 name: "net0".into(),
                 index: 2,

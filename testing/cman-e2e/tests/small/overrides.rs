@@ -5,7 +5,8 @@ use cman_e2e::{attempt::refused, built, cluster::Cluster, conf::Conf, turn};
 use std::{
     io::{BufRead, BufReader},
     process::{Command, Stdio},
-    time::Duration,
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 /// How long anything may take here.
@@ -40,6 +41,30 @@ fn options_and_environment_of_2009_stand_above_the_configuration() -> Result<()>
     let json = node.tool_prints(&["status", "--json"])?;
     ensure!(json.contains("\"port\": 6809") || json.contains("\"port\":6809"), "{json}");
     node.tool_prints(&["leave", "-w"])?;
+    Ok(())
+}
+
+#[test]
+fn votes_are_asked_of_the_cluster_once_the_node_is_a_member() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut cluster = built::cluster(&Conf::new(2).token(500))?;
+    cluster.node_mut(2)?.start()?;
+    let output = join(&cluster)?.args(["-q", "-v", "2", "-e", "3"]).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for number in [1, 2] {
+        let node = cluster.node(number)?;
+        let deadline = Instant::now() + SOON;
+        let wanted = ["Total votes: 3", "Expected votes: 3"];
+        loop {
+            let status = node.tool_prints(&["status"])?;
+            if wanted.iter().all(|line| status.contains(line)) {
+                break;
+            }
+            ensure!(Instant::now() < deadline, "node {number}: {status}");
+            sleep(Duration::from_millis(50));
+        }
+    }
+    cluster.node(1)?.tool_prints(&["leave", "-w"])?;
     Ok(())
 }
 
