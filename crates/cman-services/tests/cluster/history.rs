@@ -28,8 +28,8 @@ pub(crate) struct History {
     in_step: BTreeMap<(usize, Option<usize>), Class>,
     classes: Class,
     told: BTreeMap<(Class, Tag), Lists>,
-    /// The state of members of a class after it.
-    states: BTreeMap<(Class, Tag), String>,
+    /// The state of members of a class after it, as a hash.
+    states: BTreeMap<(Class, Tag), u64>,
     /// How many lists were compared with another node's.
     pub(crate) compared: u64,
 }
@@ -63,11 +63,11 @@ impl History {
     }
 
     /// G-02: after the same, nodes hold the same.
-    pub(crate) fn compare_state(&mut self, node: u32, tag: Tag, state: String) {
+    pub(crate) fn compare_state(&mut self, node: u32, tag: Tag, state: u64) {
         if tag != Tag::None {
             let key = (self.class_of[&node], tag);
-            let first = self.states.entry(key).or_insert_with(|| state.clone());
-            assert_eq!(*first, state, "node {node} holds else than others at {tag:?}");
+            let first = *self.states.entry(key).or_insert(state);
+            assert_eq!(first, state, "node {node} holds else than others at {tag:?}");
         }
     }
 

@@ -15,7 +15,10 @@ use cman_services::{
 use cman_types::{Epoch, Incarnation, Instant, Member, MemberId, NodeId, Prng, Salt, View, ViewId};
 use core::time::Duration;
 use history::{History, Tag};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 pub(crate) const TOKEN: Duration = Duration::from_secs(2);
 
@@ -81,12 +84,13 @@ pub(crate) struct Cluster {
     sent: u64,
 }
 
-/// What of the services is alike at all nodes that are in step, besides groups.
-fn state_of(services: &Services) -> String {
-    let barriers: Vec<_> = services.barriers().collect();
-    let fenced: Vec<_> = services.all_fenced().collect();
-    let ports: Vec<_> = services.all_ports().collect();
-    format!("{barriers:?} {fenced:?} {ports:?}")
+/// What of the services is alike at all nodes that are in step, besides groups; as a hash.
+fn state_of(services: &Services) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    services.barriers().for_each(|claim| claim.hash(&mut hasher));
+    services.all_fenced().for_each(|record| record.hash(&mut hasher));
+    services.all_ports().for_each(|bound| bound.hash(&mut hasher));
+    hasher.finish()
 }
 
 pub(crate) fn node_id(id: u32) -> NodeId {
