@@ -7,7 +7,8 @@ mod cluster;
 use bytes::Bytes;
 use cluster::{Cluster, node_id, process};
 use cman_services::{
-    BarrierName, BarrierOptions, BarrierRequest, FenceRequest, GroupRequest, Out, Services, Session,
+    BarrierName, BarrierOptions, BarrierRequest, FenceRequest, GroupRequest, Out, PortRequest,
+    Services, Session,
 };
 use cman_types::{Instant, Prng};
 use proptest::{collection::vec, prelude::*};
@@ -21,6 +22,7 @@ fn with_members(syncing: bool) -> Cluster {
     }
     // Two more than there will be.
     register_and_wait(&mut cluster, 1, 3);
+    cluster.ask_other(1, 3, PortRequest::Bind { port: 11 }).unwrap();
     cluster.run();
     if syncing {
         cluster.view(&[3]);
@@ -51,6 +53,12 @@ fn check(cluster: &mut Cluster) {
         while services.poll().is_some() {}
         assert_eq!(services.ghosts().count(), 0);
     }
+    // Nobody took the port of 1, or speaks of another's.
+    let ports = |id| cluster.nodes[&id].services.all_ports().collect::<Vec<_>>();
+    assert_eq!(ports(1), ports(2));
+    let own = |node: u32| ports(1).iter().find(|(of, _)| *of == node_id(node)).map(|it| *it.1);
+    assert!(own(1).is_some_and(|own| own.iter().eq([0, 11])), "{:?}", ports(1));
+    assert!(own(2).is_some_and(|own| own.iter().eq([0])), "{:?}", ports(1));
     // Nobody took the claim of 1, or made it pass.
     let claims = |id| cluster.nodes[&id].services.barriers().collect::<Vec<_>>();
     assert_eq!(claims(1), claims(2));
@@ -70,6 +78,10 @@ fn honest() -> Vec<Bytes> {
     cluster.join(3, 2, "h", 7).unwrap();
     cluster.say(3, 2, "h", "text").unwrap();
     cluster.leave(3, 2, "h").unwrap();
+    cluster.ask_other(3, 2, PortRequest::Bind { port: 11 }).unwrap();
+    let letter = PortRequest::Send { to: None, port: 11, payload: "text".into() };
+    cluster.ask_other(3, 2, letter).unwrap();
+    cluster.close(3, 2);
     cluster.close(3, 1);
     register_and_wait(&mut cluster, 3, 3);
     let agent = Bytes::from_static(b"agent");

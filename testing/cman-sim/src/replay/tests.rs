@@ -3,8 +3,8 @@
 use super::*;
 use crate::cipher::SimCipher;
 use cman_node::{
-    ClientRequest, Command, Destination, GroupRequest, Peer, Session, Setup, Stored, Transmit,
-    WIRE_VERSIONS,
+    ClientRequest, Command, Destination, GroupRequest, Peer, PortRequest, Session, Setup, Stored,
+    Transmit, WIRE_VERSIONS,
 };
 use cman_record::{Recorder, Witness, recorder::append_check};
 use cman_types::{Amendment, Epoch, GroupName, Incarnation, NodeId, Salt};
@@ -153,6 +153,10 @@ fn recording(outputs: bool) -> Vec<u8> {
         let payload = vec![b'x'; 5000].into();
         pair.ask(GroupRequest::Send { group: group.clone(), payload, safe });
     }
+    pair.ask(PortRequest::Bind { port: 11 });
+    for to in [None, NodeId::new(1), NodeId::new(2)] {
+        pair.ask(PortRequest::Send { to, port: 11, payload: "to a port".into() });
+    }
     pair.run(20);
     let stored = Stored { epoch_ceiling: Epoch(2000), removed: false, ok: true };
     pair.record(&Record::Stored(stored));
@@ -238,8 +242,8 @@ fn each_kind_of_record_is_in_the_test() {
     while let Some(entry) = reader.next().unwrap() {
         kinds.insert(kind(&entry.record));
     }
-    let expected = "Answer Asks Close Command Datagram Drained End Event Message Opened Sealed \
-                    Setup Stored Timeout Transmit Turn";
+    let expected = "Answer Asks Close Command Datagram Drained End Event Message Opened \
+                    PortMessage Sealed Setup Stored Timeout Transmit Turn";
     assert_eq!(kinds.into_iter().collect::<Vec<_>>().join(" "), expected);
 }
 
@@ -263,7 +267,7 @@ fn a_changed_recording_is_a_difference() {
             last_of.insert(kind(&entry.record), entry.number);
         }
     }
-    assert_eq!(last_of.len(), 5);
+    assert_eq!(last_of.len(), 6);
     for number in last_of.into_values() {
         let without = changed(&recording, |n, _, _| n == number);
         let twice = changed(&recording, |n, record, bytes| {

@@ -37,8 +37,7 @@ use std::{
 use crate::{
     checkers::{
         barriers::Barriers, epochs::Epochs, groups::Groups, messages::Messages, ports::Ports,
-        sleepers::Sleepers,
-        votes::Votes, work::Work,
+        sleepers::Sleepers, votes::Votes, work::Work,
     },
     cipher::{Ledger, SimCipher},
     clock::{Clock, ERROR_MAX, PERFECT, Real, nanos},
