@@ -3,6 +3,7 @@
 
 use crate::historic::Historic;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use cman_client::ipc::paths;
 use std::path::PathBuf;
 
@@ -64,6 +65,8 @@ pub(crate) enum Verb {
     Events,
     /// Gather everything that helps to understand a problem into one archive, without keys
     Report(Report),
+    /// Print what a shell needs to complete this command
+    Completions(Completions),
 }
 
 #[derive(Args, Debug)]
@@ -210,6 +213,13 @@ pub(crate) struct Keygen {
     /// Where to write it
     #[arg(short, long, value_name = "FILE", default_value = KEY_FILE)]
     pub(crate) keyfile: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
 }
 
 #[derive(Args, Debug)]

@@ -37,6 +37,13 @@ const FILES: &[(&str, &str, u32)] = &[
     ("SECURITY.md", "usr/share/doc/cman/SECURITY.md", 0o644),
 ];
 
+/// What shells need to complete `cman_tool`, and where they look for it.
+const COMPLETIONS: &[(&str, &str)] = &[
+    ("bash", "usr/share/bash-completion/completions/cman_tool"),
+    ("fish", "usr/share/fish/vendor_completions.d/cman_tool.fish"),
+    ("zsh", "usr/share/zsh/vendor-completions/_cman_tool"),
+];
+
 /// Directories that the package owns, and their modes.
 const DIRECTORIES: &[(&str, u32)] = &[("etc/cluster", 0o755), ("var/lib/cman", 0o700)];
 
@@ -131,9 +138,20 @@ fn fill(tree: &Path) -> Result<()> {
             run_command("strip", &["--strip-unneeded", text_of(&tree.join(to))?])?;
         }
     }
+    for (shell, to) in COMPLETIONS {
+        write_completions(shell, &tree.join(to))?;
+    }
     let changelog = tree.join("usr/share/doc/cman/changelog");
     install(&repository::root().join("CHANGELOG.md"), &changelog, 0o644)?;
     compress(&changelog)
+}
+
+/// The tool writes them itself.
+fn write_completions(shell: &str, to: &Path) -> Result<()> {
+    let tool = repository::target().join("release/cman_tool");
+    fs::create_dir_all(to.parent().unwrap_or(to))?;
+    let script = run_command(text_of(&tool)?, &["completions", shell])?;
+    fs::write(to, script).with_context(|| format!("cannot write {}", to.display()))
 }
 
 fn install(from: &Path, to: &Path, mode: u32) -> Result<()> {

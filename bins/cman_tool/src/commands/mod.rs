@@ -1,5 +1,6 @@
 //! One module for each verb.
 
+mod completions;
 mod debug;
 mod events;
 mod join;
@@ -32,6 +33,7 @@ const PROGRAM: &str = "cman_tool";
 pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
     let Cli { common, verb } = cli;
     match verb {
+        Verb::Completions(args) => completions::run(&args),
         Verb::Debug(args) => debug::run(&common, &args),
         Verb::Events => events::run(&common),
         Verb::Expected(args) => voting::expected(&common, &args),
