@@ -72,9 +72,12 @@ impl Counting {
         if cluster.two_node { 1 } else { expected.max(self.total()) / 2 + 1 }
     }
 
-    /// The votes that are needed at least when `removed` votes are not expected.
+    /// The votes that are needed at least when `removed` votes are not expected. More is expected
+    /// than there are votes only as long as a quorum knows it: where most nodes restart without any
+    /// that does, they go on by the configuration, which is a majority all the same.
     fn needed(&self, cluster: &Cluster, removed: u32) -> u32 {
-        if cluster.two_node { 1 } else { self.expected().saturating_sub(removed) / 2 + 1 }
+        let expected = self.expected().min(self.total());
+        if cluster.two_node { 1 } else { expected.saturating_sub(removed) / 2 + 1 }
     }
 
     fn amend(&mut self, amendment: Amendment, removed: u32) {
