@@ -363,6 +363,10 @@ mod tests {
         assert_eq!(votes.needed(&cluster, &life(2)), 3);
         assert!(votes.check(&cluster, &life(2), &view(6, &[2, 3])).is_err());
         assert!(votes.check(&cluster, &life(1), &view(6, &[1])).is_ok());
+        let amending = Some(Amendment::Expected { votes: 9 });
+        votes.install(&cluster, life(3), &view(6, &[2, 3]), amending);
+        let needed = votes.needed(&cluster, &life(3));
+        assert_eq!(needed, 3, "most of five votes, also where more are expected (seed 3442)");
         let amending = Some(Amendment::Expected { votes: 2 });
         votes.install(&cluster, life(2), &view(7, &[2, 3]), amending);
         assert!(votes.check(&cluster, &life(2), &view(7, &[2, 3])).is_ok());
