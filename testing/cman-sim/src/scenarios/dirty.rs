@@ -252,13 +252,18 @@ fn clean_halves(world: &mut World) -> Check {
 
 fn untold(world: &mut World) -> Check {
     let paths = part(world, &[0, 1])?;
+    // So long they refuse the coordinator that they lost.
+    world.run_for(token(world) * 4)?;
     mark(world, &[0])?;
     let far = if world.hosts[2].coordinates() { (3, 2) } else { (2, 3) };
     // What it beats does not reach its coordinator, which has not missed it when they meet.
     world.cut(&[far]);
-    mark(world, &[far.0])?;
+    let answer = world.command(far.0, Command::SetDirty);
+    expect(world, answer.is_ok(), format!("it is marked: {answer:?}"))?;
     world.mend(&paths);
     let together_without: Vec<usize> = others(world, &[far.0]);
     wait_together(world, token(world) * 5, &together_without)?;
+    let views = world.installed.iter().filter(|(_, host)| *host == far.1).count();
+    expect(world, views == 1, format!("{views} views of its coordinator: it came at once"))?;
     wait_disallowed(world, far.0)
 }
