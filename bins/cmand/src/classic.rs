@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub(crate) enum Route {
     /// The node, in the order in which this client asked.
     Node(What),
-    /// The service thread: [`answer`], or [`hear`] if it is not answered.
+    /// The service thread: [`answer()`], or [`hear`] if it is not answered.
     Service(ClassicRequest),
 }
 
