@@ -131,13 +131,13 @@ const fn unspecified(kind: IpAddr) -> IpAddr {
 fn status(handle: &Handle) -> Result<Box<StatusReply>, Errno> {
     match handle.ask(Call::Query, Request::Status)? {
         Reply::Status(status) => Ok(status),
-        _ => Err(Errno::HOSTDOWN),
+        _ => Err(handle.mistrust()),
     }
 }
 
 fn ask_version(handle: &Handle) -> Result<VersionReply, Errno> {
     match handle.ask(Call::Query, Request::Version)? {
         Reply::Version(version) => Ok(version),
-        _ => Err(Errno::HOSTDOWN),
+        _ => Err(handle.mistrust()),
     }
 }

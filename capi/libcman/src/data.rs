@@ -72,7 +72,7 @@ pub(crate) fn is_listening(handle: &Handle, node: c_int, port: u8) -> Result<c_i
     let request = Request::Classic(ClassicRequest::PortIsBound { node, port });
     match handle.ask(Call::Other, request)? {
         Reply::Is(is) => Ok(is.into()),
-        _ => Err(Errno::HOSTDOWN),
+        _ => Err(handle.mistrust()),
     }
 }
 

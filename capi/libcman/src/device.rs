@@ -43,7 +43,7 @@ pub(crate) fn find(handle: &Handle) -> Result<Option<DeviceStatus>, Errno> {
         // A daemon of a time before devices has none.
         Err(Errno::NOENT | Errno::OPNOTSUPP) => Ok(None),
         Err(error) => Err(error),
-        Ok(_) => Err(Errno::HOSTDOWN),
+        Ok(_) => Err(handle.mistrust()),
     }
 }
 

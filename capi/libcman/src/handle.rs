@@ -101,11 +101,17 @@ impl Handle {
     pub(crate) fn order(&self, call: Call, request: Request) -> Result<c_int, Errno> {
         match self.ask(call, request)? {
             Reply::Done => Ok(0),
-            _ => Err(Errno::HOSTDOWN),
+            _ => Err(self.mistrust()),
         }
     }
 
-    /// The same for a request of the classic interface.
+    /// What came is no answer to what was asked, and nothing that comes after it can be.
+    pub(crate) fn mistrust(&self) -> Errno {
+        self.hang_up();
+        Errno::HOSTDOWN
+    }
+
+    /// [Orders](Self::order) something of the classic interface.
     pub(crate) fn order_classic(
         &self,
         call: Call,

@@ -70,14 +70,14 @@ pub(crate) fn fencing(handle: &Handle, id: c_int) -> Result<FenceStatus, Errno> 
     let request = ClassicRequest::FenceGet { node: real(id)? };
     match handle.ask(Call::Fence, Request::Classic(request))? {
         Reply::Fence(status) => Ok(status),
-        _ => Err(Errno::HOSTDOWN),
+        _ => Err(handle.mistrust()),
     }
 }
 
 /// All nodes; an error if this one has been a member of nothing yet.
 fn known(handle: &Handle) -> Result<Vec<NodeStatus>, Errno> {
     let Reply::Nodes(reply) = handle.ask(Call::Query, Request::Nodes)? else {
-        return Err(Errno::HOSTDOWN);
+        return Err(handle.mistrust());
     };
     let us = handle.node()?;
     let been = reply.nodes.iter().any(|node| node.id == us && node.joined_epoch != 0);

@@ -87,9 +87,14 @@ impl Calls {
     pub fn ask(&self, request: Request) -> Result<Reply, Error> {
         let mut replies = lock(&self.replies);
         self.write(request)?;
-        match self.reply(&mut replies)? {
-            Reply::Error(error) => Err(Error::Refused(error)),
-            reply => Ok(reply),
+        match self.reply(&mut replies) {
+            Ok(Reply::Error(error)) => Err(Error::Refused(error)),
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                // What comes later may be an answer to anything.
+                self.close();
+                Err(error)
+            }
         }
     }
 

@@ -154,7 +154,8 @@ fn converse(mut stream: UnixStream, answer: &Answer, lines: &Lines) -> io::Resul
                 _ => Vec::new(),
             };
             if answered && answers.is_empty() {
-                return Ok(());
+                // There may be another descriptor of it.
+                return stream.shutdown(Shutdown::Both);
             }
             for answer in &answers {
                 stream.write_all(&encode(answer).map_err(io::Error::other)?)?;

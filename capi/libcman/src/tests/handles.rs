@@ -6,7 +6,7 @@ use cman_client::ipc::ClassicRequest;
 use std::{mem::MaybeUninit, sync::mpsc::channel, time::Duration};
 
 /// Every function with a handle, and what it returns.
-fn all(handle: *mut c_void) -> Vec<c_int> {
+pub(super) fn all(handle: *mut c_void) -> Vec<c_int> {
     let mut number = 0;
     let mut private = ptr::null_mut();
     let mut node = MaybeUninit::<Node>::zeroed();

@@ -7,6 +7,7 @@
 mod dispatch;
 mod handles;
 mod header;
+mod hostile;
 mod queries;
 
 use crate::{boundary, entry::*, handle::Handle};

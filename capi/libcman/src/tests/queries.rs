@@ -49,7 +49,7 @@ fn nodes(own: NodeState) -> NodesReply {
     NodesReply { nodes: [node(1, own)].into_iter().chain(others).chain(last).collect() }
 }
 
-fn status() -> StatusReply {
+pub(super) fn status() -> StatusReply {
     let link = |address: &str, multicast: Option<&str>| LinkStatus {
         id: 0,
         address: address.parse().unwrap(),
