@@ -172,7 +172,8 @@ pub enum Notice {
     HeldOff(NodeId, Duration),
     /// The disk does not keep up; epochs go on above the ceiling.
     AboveCeiling(Epoch),
-    /// This node leaves, and does not give up its votes as it was told to: its disk did not note it.
+    /// This node leaves, and does not give up its votes as it was told to: its disk did not note
+    /// that.
     VotesStay,
 }
 
