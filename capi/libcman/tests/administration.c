@@ -54,6 +54,32 @@ static void version(void)
     FAILS(EINVAL, cman_set_version(admin, &version));
 }
 
+static int updated;
+
+static void event(cman_handle_t h, void *privdata, int reason, int arg)
+{
+    (void)h, (void)privdata;
+    if (reason == CMAN_REASON_CONFIG_UPDATE)
+        updated = arg;
+}
+
+/* All nodes have the next version of the configuration on disk. */
+static void reload(void)
+{
+    cman_version_t version;
+    unsigned int next;
+
+    SUCCEEDS(cman_get_version(admin, &version));
+    next = ++version.cv_config;
+    SUCCEEDS(cman_start_notification(handle, event));
+    SUCCEEDS(cman_set_version(admin, &version));
+    while (updated == 0)
+        handle_one(handle);
+    CHECK(updated == (int)next);
+    SUCCEEDS(cman_get_version(admin, &version));
+    CHECK(version.cv_config == next);
+}
+
 static void fencing(void)
 {
     char name[] = "fence_test", agent[256];
@@ -112,6 +138,8 @@ int main(int argc, char **argv)
         expected_votes();
     } else if (!strcmp(topic, "version")) {
         version();
+    } else if (!strcmp(topic, "reload")) {
+        reload();
     } else if (!strcmp(topic, "fencing")) {
         fencing();
     } else if (!strcmp(topic, "debugging")) {

@@ -1,10 +1,12 @@
-/* How things are, asked of the first node of three: `queries NODES`, where NODES are up. */
+/* How things are, asked of the first node of three: `queries NODES VERSION`, where NODES are up with
+   that version of the configuration, 1 if not said. */
 #include "check.h"
 
 #include <arpa/inet.h>
 
 static cman_handle_t handle;
 static int up;
+static unsigned int config = 1;
 
 static void nodes(void)
 {
@@ -111,7 +113,7 @@ static void cluster_and_daemon(void)
 
     SUCCEEDS(cman_get_version(handle, &version));
     CHECK(version.cv_major == 6 && version.cv_minor == 2 && version.cv_patch == 0);
-    CHECK(version.cv_config == 1);
+    CHECK(version.cv_config == config);
     FAILS(EINVAL, cman_get_version(handle, NULL));
 
     RETURNS(1, cman_is_active(handle));
@@ -163,6 +165,7 @@ static void extra_info(void)
 int main(int argc, char **argv)
 {
     up = argc > 1 ? atoi(argv[1]) : 3;
+    config = argc > 2 ? (unsigned int)atoi(argv[2]) : 1;
     handle = opened(NULL);
     nodes();
     addresses();

@@ -19,9 +19,12 @@ fn with_others(watched: Watched) -> Result<()> {
     let mut cluster = formed(3)?;
     at_first(&cluster, watched, "queries", &["3"])?;
     at_first(&cluster, watched, "events", &[])?;
+    let next = Conf { version: 2, ..Conf::new(3) };
+    cluster.nodes().try_for_each(|node| node.configure(&next))?;
+    at_first(&cluster, watched, "administration", &["reload"])?;
     cluster.kill_together(&[3])?;
     cluster.wait_formed(&[1, 2], Duration::from_secs(20))?;
-    at_first(&cluster, watched, "queries", &["2"])?;
+    at_first(&cluster, watched, "queries", &["2", "2"])?;
     for topic in ["votes", "version", "fencing", "debugging", "killing", "dirt"] {
         at_first(&cluster, watched, "administration", &[topic])?;
     }

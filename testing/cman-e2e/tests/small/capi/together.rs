@@ -32,6 +32,36 @@ fn messages_come_in_one_order_over_bad_paths() -> Result<()> {
     alike(&on_all(&cluster, "peers", &["3", "500"])?)
 }
 
+/// Whoever has bound a port hears of others that bind it and let go of it, also by dying; of a node
+/// that dies only the members are told.
+#[test]
+fn ports_are_told_to_those_who_have_them() -> Result<()> {
+    let _turn = turn::shared()?;
+    let mut cluster = formed(3)?;
+    let ports = Program::compile(&cluster, "tests/ports", Watched::No)?;
+    let mut watching = ports.start(cluster.node(1)?, &["watch"])?;
+    watching.wait_for("ready")?;
+    let mut binding = Vec::new();
+    for number in [2, 3] {
+        let mut running = ports.start(cluster.node(number)?, &["bind"])?;
+        running.wait_for("ready")?;
+        watching.wait_for(&format!("opened {number}"))?;
+        binding.push(running);
+    }
+    binding.remove(0).finish(BOUND)?;
+    watching.wait_for("closed 2")?;
+    cluster.kill_together(&[3])?;
+    cluster.wait_formed(&[1, 2], Duration::from_secs(20))?;
+    let mut again = ports.start(cluster.node(2)?, &["bind"])?;
+    again.wait_for("ready")?;
+    // The very next line: nothing was said of node 3.
+    let next = watching.wait_for("")?;
+    ensure!(next == "opened 2\n", "{next}");
+    // Whoever is killed lets go, too.
+    drop(again);
+    watching.wait_for("closed 2").map(drop)
+}
+
 #[test]
 fn all_nodes_pass_a_barrier_when_the_last_has_come() -> Result<()> {
     let _turn = turn::shared()?;
