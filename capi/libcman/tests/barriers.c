@@ -1,6 +1,31 @@
 /* Barriers. `barriers alone` on one node; `barriers NAME NODES` waits there for so many nodes. */
 #include "check.h"
 
+#include <signal.h>
+#include <sys/time.h>
+
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number)
+{
+    (void)number;
+    alarms++;
+}
+
+/* Has a signal come every so often, or no more. Calls that wait are not to notice. */
+static void alarms_every(int microseconds)
+{
+    struct itimerval timer;
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = count_alarm;
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    timer.it_value.tv_sec = timer.it_interval.tv_sec = 0;
+    timer.it_value.tv_usec = timer.it_interval.tv_usec = microseconds;
+    CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+}
+
 static void alone(void)
 {
     cman_handle_t handle = opened(NULL), other = opened(NULL);
@@ -42,7 +67,10 @@ static void alone(void)
     SUCCEEDS(cman_barrier_register(handle, "late", 0, 2));
     SUCCEEDS(cman_barrier_change(handle, "late", CMAN_BARRIER_SET_TIMEOUT, 1));
     before = time(NULL);
+    alarms_every(50000);
     FAILS(ETIMEDOUT, cman_barrier_wait(handle, "late"));
+    alarms_every(0);
+    CHECK(alarms > 0);
     CHECK(time(NULL) - before < 10);
     SUCCEEDS(cman_barrier_delete(handle, "late"));
 
